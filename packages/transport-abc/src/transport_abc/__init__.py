@@ -1,4 +1,4 @@
-"""Transports and protocols of asyncio's callback API, fully typed, and the contract between a loop and a transport."""
+"""Transports and protocols of asyncio's callback API, fully typed, and what a loop and a transport owe each other."""
 
 __all__ = ["__version__"]
 
