@@ -1,4 +1,4 @@
-"""Transports and protocols of asyncio's callback API, fully typed, and what a loop and a transport owe each other."""
+"""Transports and protocols of asyncio's callback API, typed, and what loop and transport owe each other."""
 
 __all__ = ["__version__"]
 
