@@ -25,7 +25,7 @@ from tests.support import Certificates, make_certificates
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_THREAD_GRACE = 5.0
+_THREAD_GRACE = 2.0
 """Seconds that a thread which is already ending gets to end."""
 
 

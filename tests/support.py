@@ -12,6 +12,7 @@ import ssl
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass
+from types import ModuleType
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
@@ -96,3 +97,15 @@ def make_certificates() -> Certificates:
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     authority.configure_trust(client)
     return Certificates(server, client, authority.cert_pem.bytes().decode())
+
+
+def public_names(package: ModuleType) -> set[str]:
+    """Collect what users could reach in a package without an underscore: its own modules left out."""
+    own = f"{package.__name__}."
+    return {
+        name
+        for name, value in vars(package).items()
+        if not name.startswith("_")
+        and name != "annotations"
+        and not (isinstance(value, ModuleType) and value.__name__.startswith(own))
+    }

@@ -1,0 +1,128 @@
+"""Every check of this repository as a session; the only place that knows how the packages are installed.
+
+Packages that must work together are installed editable in one command, so that they satisfy each
+other and the index is never asked for them. Packages that must work alone are installed from their
+built wheels, with nothing but ``dist/`` to choose from.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_venv = "yes"
+nox.options.download_python = "never"
+nox.options.error_on_missing_interpreters = False
+nox.options.sessions = ["lint", "typing", "tests"]
+
+ROOT = Path(__file__).parent
+DIST = ROOT / "dist"
+GROUPS = nox.project.load_toml(ROOT / "pyproject.toml")
+PYTHONS = ["3.11", "3.12", "3.13"]
+PACKAGES = {
+    "transport-abc": "packages/transport-abc",
+    "loop-selector": "packages/loop-selector",
+    "transport-socket": "packages/transport-socket",
+    "transport-ssl": "packages/transport-ssl",
+    "transport-subprocess": "packages/transport-subprocess",
+    "transport-examples": "packages/examples",
+}
+"""Distribution name to folder."""
+
+
+def find_pyenv_pythons() -> None:
+    """Put pyenv's interpreters before its shims on PATH: a shim fails for a version that is not activated."""
+    versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    folders = [str(found / "bin") for python in PYTHONS for found in versions.glob(f"{python}.*[0-9]")]
+    os.environ["PATH"] = os.pathsep.join([*folders, os.environ["PATH"]])
+
+
+find_pyenv_pythons()
+
+
+def import_name(package: str) -> str:
+    return package.replace("-", "_")
+
+
+def group(name: str) -> list[str]:
+    """Look up a dependency group of the root ``pyproject.toml``."""
+    return nox.project.dependency_groups(GROUPS, name)
+
+
+def install_all(session: nox.Session, *groups: str) -> None:
+    """Install every package editable, in one command, and the tools of some groups."""
+    session.install(*group("backend"), *(tool for name in groups for tool in group(name)))
+    editable = [part for folder in PACKAGES.values() for part in ("-e", folder)]
+    session.install("--no-build-isolation", *editable)
+
+
+@nox.session
+def echo(session: nox.Session) -> None:
+    """Run a client against a server over every transport, and print what went over which."""
+    install_all(session)
+    session.run("python", "-m", "transport_examples", *session.posargs)
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run the tests with all packages installed, on every Python that is found."""
+    install_all(session, "test")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Run the tests on one Python and print which lines they did not reach."""
+    install_all(session, "test", "coverage")
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("coverage", "combine")
+    session.run("coverage", "report")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and formatting; ``-- --fix`` repairs what can be repaired."""
+    session.install(*group("lint"))
+    fix = "--fix" in session.posargs
+    session.run("ruff", "check", *(["--fix"] if fix else []), ".")
+    session.run("ruff", "format", *([] if fix else ["--check"]), ".")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Check the types of packages, examples and tests with mypy, and of the packages with pyright."""
+    install_all(session, "test", "typing")
+    python = str(Path(session.bin) / "python")
+    session.run("mypy", *session.posargs)
+    session.run("basedpyright", "--level", "error", "--pythonpath", python)
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build every package's sdist, and its wheel from that, into an empty ``dist/``; check the metadata."""
+    session.install(*group("backend"), *group("build"))
+    shutil.rmtree(DIST, ignore_errors=True)
+    for folder in PACKAGES.values():
+        session.run("python", "-m", "build", "--no-isolation", "--outdir", str(DIST), folder, silent=True)
+    session.run("twine", "check", "--strict", *map(str, sorted(DIST.iterdir())))
+
+
+@nox.session(python=PYTHONS, requires=["build"], reuse_venv=False)
+@nox.parametrize("package", list(PACKAGES), ids=list(PACKAGES))
+def isolated(session: nox.Session, package: str) -> None:
+    """Test one package's wheel with only its declared dependencies, in an environment made for this run.
+
+    ``pytest``, never ``python -m pytest``: the latter would put the working directory on the import path.
+    """
+    session.install("--no-index", "--find-links", str(DIST), package)
+    session.install(*group("test"))
+    session.run("pytest", f"tests/{import_name(package)}", *session.posargs)
+
+
+# More sessions belong here: user_types, conformance, docs, bench, ecosystem.
