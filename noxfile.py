@@ -49,6 +49,12 @@ def import_name(package: str) -> str:
     return package.replace("-", "_")
 
 
+def version(package: str) -> str:
+    """Read the version that hatch writes into the package."""
+    text = (ROOT / PACKAGES[package] / "src" / import_name(package) / "__init__.py").read_text()
+    return text.partition('__version__ = "')[2].partition('"')[0]
+
+
 def group(name: str) -> list[str]:
     """Look up a dependency group of the root ``pyproject.toml``."""
     return nox.project.dependency_groups(GROUPS, name)
@@ -123,6 +129,16 @@ def isolated(session: nox.Session, package: str) -> None:
     session.install("--no-index", "--find-links", str(DIST), package)
     session.install(*group("test"))
     session.run("pytest", f"tests/{import_name(package)}", *session.posargs)
+
+
+@nox.session
+def changelog(session: nox.Session) -> None:
+    """Show what the next release of each package would say; ``-- PACKAGE`` writes it for its present version."""
+    session.install(*group("changelog"))
+    for package in session.posargs or PACKAGES:
+        where = ["--dir", PACKAGES[package], "--name", package, "--version", version(package)]
+        how = "--yes" if session.posargs else "--draft"
+        session.run("towncrier", "build", "--config", "pyproject.toml", *where, how)
 
 
 # More sessions belong here: user_types, conformance, docs, bench, ecosystem.

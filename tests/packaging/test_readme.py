@@ -38,7 +38,7 @@ def test_continuous_integration_takes_its_commands_from_the_readme(tmp_path: Pat
     assert ran[:2] == [*commands("tests"), *commands("echo")]
 
 
-@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_between_files_lead_somewhere(readme: Path) -> None:
     targets = LINK.findall(readme.read_text())
     assert [target for target in targets if not (readme.parent / target).exists()] == []
