@@ -25,12 +25,8 @@ DIST = ROOT / "dist"
 GROUPS = nox.project.load_toml(ROOT / "pyproject.toml")
 PYTHONS = ["3.11", "3.12", "3.13"]
 PACKAGES = {
-    "transport-abc": "packages/transport-abc",
-    "loop-selector": "packages/loop-selector",
-    "transport-socket": "packages/transport-socket",
-    "transport-ssl": "packages/transport-ssl",
-    "transport-subprocess": "packages/transport-subprocess",
-    "transport-examples": "packages/examples",
+    nox.project.load_toml(file)["project"]["name"]: str(file.parent.relative_to(ROOT))
+    for file in sorted(ROOT.glob("packages/*/pyproject.toml"))
 }
 """Distribution name to folder."""
 
@@ -133,7 +129,7 @@ def isolated(session: nox.Session, package: str) -> None:
 
 @nox.session
 def changelog(session: nox.Session) -> None:
-    """Show what the next release of each package would say; ``-- PACKAGE`` writes it for its present version."""
+    """Show what each package's next release would say; ``-- PACKAGE`` writes it for its present version."""
     session.install(*group("changelog"))
     for package in session.posargs or PACKAGES:
         where = ["--dir", PACKAGES[package], "--name", package, "--version", version(package)]
