@@ -78,7 +78,7 @@ def top(name: str) -> str:
 
 
 def foreign_imports(importer: str, tree: ast.AST) -> set[str]:
-    """Find the imports that a package may not have; ``_typeshed`` exists for type checkers only, all have it."""
+    """Find the imports that a package may not have; ``_typeshed`` comes with every type checker."""
     ours = {importer, *SIBLINGS[importer], *OTHERS.get(importer, ())}
     allowed = ours | sys.stdlib_module_names | {"_typeshed"}
     return {name for name in imported(tree) if top(name) not in allowed}
