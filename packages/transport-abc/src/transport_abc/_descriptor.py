@@ -1,0 +1,81 @@
+"""The base for transports that own a descriptor and carry a stream in both directions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from transport_abc._read_side import ReadSide
+from transport_abc._transports import Transport
+from transport_abc._write_side import WriteSide
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Mapping
+    from contextvars import Context
+
+    from transport_abc._loop import TransportLoop
+    from transport_abc._protocols import BaseProtocol
+
+__all__ = ["DescriptorTransport"]
+
+
+class DescriptorTransport(ReadSide, WriteSide, Transport):
+    """A stream over one descriptor in non-blocking mode: write buffer, flow control, errors and closing are done here.
+
+    A subclass says how to close the descriptor (``_close_resource``) and, if it can, how to close its writing half
+    (``_shutdown_write``); it calls :meth:`_start` once. The three functions raise BlockingIOError when they would block.
+
+    Args:
+        loop: any asyncio loop.
+        protocol: the receiver of the callbacks.
+        fd: the descriptor that the loop watches.
+        receive_into: fills a writable buffer and returns the number of bytes, 0 at the end of file (``sock.recv_into``).
+        send: sends one buffer and returns the number of bytes taken (``sock.send``).
+        send_lines: sends a list of buffers and returns the number of bytes taken (``sock.sendmsg``).
+        context: the context in which all callbacks run; a copy of the current one by default.
+        extra: what ``get_extra_info`` returns, by name.
+    """
+
+    def __init__(
+        self,
+        loop: TransportLoop,
+        protocol: BaseProtocol | asyncio.BaseProtocol,
+        fd: int,
+        *,
+        receive_into: Callable[[Any], int],
+        send: Callable[[Any], int],
+        send_lines: Callable[[Any], int],
+        context: Context | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._fd = fd
+        self._receive_into = receive_into
+        self._send = send
+        self._send_lines = send_lines
+        self._init_writing()
+        super().__init__(loop, protocol, context=context, extra=extra)
+        self._readiness.claim(fd, self)
+
+    def _start(self, waiter: asyncio.Future[None] | None = None) -> None:
+        """Call ``connection_made`` and begin to receive; to be called once, in the transport's first moment.
+
+        Args:
+            waiter: resolved after ``connection_made``. With it everything is scheduled: whoever awaits the future runs
+                before the first byte is received, an order that users of ``create_connection`` rely on. Without it,
+                ``connection_made`` is called before this method returns.
+        """
+        if waiter is None:
+            self._call_connection_made()
+            self._begin_reading()
+        else:
+            self._loop.call_soon(self._start_for, waiter, context=self._context)
+
+    def _start_for(self, waiter: asyncio.Future[None]) -> None:
+        self._call_connection_made()
+        if not waiter.done():
+            waiter.set_result(None)
+        # The waiter's task is woken by a call_soon of its own; this one comes after it.
+        self._loop.call_soon(self._begin_reading, context=self._context)
+
+    def _stop_receiving(self) -> None:
+        self._stop_reading()

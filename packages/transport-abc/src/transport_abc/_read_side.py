@@ -1,0 +1,139 @@
+"""The reading half of a transport that owns a descriptor."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from transport_abc._endpoint import Endpoint
+from transport_abc._transports import ReadTransport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from transport_abc._protocols import BaseProtocol
+
+__all__ = ["ReadSide"]
+
+
+def _is_buffered(protocol: object) -> bool:
+    """Tell whether a protocol wants to be asked for its buffer; also one that inherits from nothing."""
+    if isinstance(protocol, asyncio.BufferedProtocol):
+        return True
+    return not isinstance(protocol, asyncio.Protocol) and hasattr(protocol, "get_buffer")
+
+
+class ReadSide(Endpoint, ReadTransport):
+    """Receive from a descriptor and hand the bytes to the protocol.
+
+    A subclass sets ``_fd`` and ``_receive_into``, a function that fills a buffer and returns the number of bytes, 0 at the
+    end of file; it raises BlockingIOError when there is nothing to receive.
+    """
+
+    _fd: int
+    _receive_into: Callable[[Any], int]
+    _paused = False
+    _started = False
+    _eof_received = False
+    _buffered = False
+
+    def set_protocol(self, protocol: BaseProtocol | asyncio.BaseProtocol) -> None:
+        """Give the callbacks that follow to another protocol, which may be of the other kind of receiving."""
+        super().set_protocol(protocol)
+        buffered = _is_buffered(protocol)
+        if buffered is not self._buffered:
+            self._buffered = buffered
+            self._watch()
+
+    def is_reading(self) -> bool:
+        """Return True if the transport is receiving: neither paused nor closing."""
+        return not self._closing and not self._paused
+
+    def pause_reading(self) -> None:
+        """Stop receiving; no ``data_received`` comes until :meth:`resume_reading`. May be called twice."""
+        if self.is_reading():
+            self._paused = True
+            self._stop_reading()
+
+    def resume_reading(self) -> None:
+        """Receive again. May be called twice."""
+        if self._paused:
+            self._paused = False
+            self._watch()
+
+    def _begin_reading(self) -> None:
+        """Start receiving, unless ``connection_made`` paused or closed the transport."""
+        self._started = True
+        self._watch()
+
+    def _watch(self) -> None:
+        """Register with the loop, if there is anything to be received."""
+        if self._started and not self._paused and not self._closing and not self._eof_received:
+            receive = self._fill_ready if self._buffered else self._read_ready
+            self._readiness.start_reading(self._fd, partial(self._context.run, receive))
+
+    def _stop_reading(self) -> None:
+        if self._started:
+            self._readiness.stop_reading(self._fd)
+
+    def _read_ready(self) -> None:
+        """Receive once and call ``data_received``; the hot path, called straight from the poll result."""
+        view = self._readiness.buffer
+        try:
+            nbytes = self._receive_into(view)
+            if nbytes:
+                data = bytes(view[:nbytes])
+        except (BlockingIOError, InterruptedError):
+            return
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as exc:
+            self._fail(exc, "Fatal read error on transport")
+            return
+        if not nbytes:
+            self._at_eof()
+            return
+        try:
+            self._protocol.data_received(data)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as exc:
+            self._callback_failed("data_received", exc)
+
+    def _fill_ready(self) -> None:
+        """Receive once into the protocol's own buffer and call ``buffer_updated``."""
+        try:
+            buffer = self._protocol.get_buffer(-1)
+            if not len(buffer):
+                raise RuntimeError("get_buffer() returned an empty buffer")
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as exc:
+            self._callback_failed("get_buffer", exc)
+            return
+        try:
+            nbytes = self._receive_into(buffer)
+        except (BlockingIOError, InterruptedError):
+            return
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as exc:
+            self._fail(exc, "Fatal read error on transport")
+            return
+        if not nbytes:
+            self._at_eof()
+            return
+        try:
+            self._protocol.buffer_updated(nbytes)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as exc:
+            self._callback_failed("buffer_updated", exc)
+
+    def _at_eof(self) -> None:
+        """Call ``eof_received``, and close unless the protocol wants to go on writing."""
+        self._eof_received = True
+        self._stop_reading()
+        if not self._call("eof_received"):
+            self.close()
