@@ -1,7 +1,7 @@
 """Transports and protocols for asyncio: the interfaces, typed, and the contract between loops and transports.
 
-People who write protocols need the transports and protocols; people who write transports also need the bases and the plug-in
-classes; people who write loops also need what they owe to transports.
+People who write protocols need the transports and protocols; people who write transports also need the bases and the
+plug-in classes; people who write loops also need what they owe to transports.
 """
 
 from transport_abc._descriptor import DescriptorTransport

@@ -23,15 +23,17 @@ class DescriptorTransport(ReadSide, WriteSide, Transport):
     """A stream over one descriptor in non-blocking mode: write buffer, flow control, errors and closing are done here.
 
     A subclass says how to close the descriptor (``_close_resource``) and, if it can, how to close its writing half
-    (``_shutdown_write``); it calls :meth:`_start` once. The three functions raise BlockingIOError when they would block.
+    (``_shutdown_write``); it calls :meth:`_start` once. The three functions raise BlockingIOError when they would
+    block.
 
     Args:
         loop: any asyncio loop.
         protocol: the receiver of the callbacks.
         fd: the descriptor that the loop watches.
-        receive_into: fills a writable buffer and returns the number of bytes, 0 at the end of file (``sock.recv_into``).
-        send: sends one buffer and returns the number of bytes taken (``sock.send``).
-        send_lines: sends a list of buffers and returns the number of bytes taken (``sock.sendmsg``).
+        receive_into: fills a writable buffer and returns the number of bytes, 0 at the end of file, as
+            ``sock.recv_into``.
+        send: sends one buffer and returns the number of bytes taken, as ``sock.send``.
+        send_lines: sends a list of buffers and returns the number of bytes taken, as ``sock.sendmsg``.
         context: the context in which all callbacks run; a copy of the current one by default.
         extra: what ``get_extra_info`` returns, by name.
     """

@@ -6,13 +6,14 @@ Theory of operation. A transport lives through three states, and moves through t
 * closing (``_closing``): nothing more is received, what is buffered is still sent;
 * lost (``_conn_lost``): ``connection_lost`` is scheduled or was called; nothing else is called any more.
 
-``connection_lost`` is always scheduled, never called from within a method of the transport, so that a protocol need not be
-prepared for it in the middle of its own code. After it the transport lets go of its protocol, its context and its resource,
-which breaks the cycle between transport and protocol: a closed connection is freed by reference counting alone.
+``connection_lost`` is always scheduled, never called from within a method of the transport, so that a protocol need
+not be prepared for it in the middle of its own code. After it the transport lets go of its protocol, its context and
+its resource, which breaks the cycle between transport and protocol: a closed connection is freed by reference
+counting alone.
 
-All callbacks run in one ``contextvars.Context``, captured when the transport is made. Readiness callbacks and ``call_soon``
-enter it at the boundary to the loop; a callback made from within a method that user code called (``pause_writing`` from
-``write``) enters it in :meth:`Endpoint._enter`.
+All callbacks run in one ``contextvars.Context``, captured when the transport is made. Readiness callbacks and
+``call_soon`` enter it at the boundary to the loop; a callback made from within a method that user code called
+(``pause_writing`` from ``write``) enters it in :meth:`Endpoint._enter`.
 
 One rule for a protocol callback that raises: reported once through the loop's exception handler, then the transport is
 aborted, then ``connection_lost`` gets the exception. KeyboardInterrupt and SystemExit are not errors and pass through.
@@ -111,7 +112,8 @@ class Endpoint(BaseTransport):
         try:
             return self._context.run(inside)
         except RuntimeError:
-            # A context cannot be entered twice; inside() not having run tells that refusal from an error of the callback.
+            # A context cannot be entered twice; inside() not having run tells that refusal from an error of the
+            # callback.
             if entered:
                 raise
         return callback(*args)

@@ -1,8 +1,8 @@
 """The loop, seen from two sides: what a transport may ask of it, and what a user's program calls.
 
-:class:`TransportLoop` is the subset of asyncio's event loop on which transports are built. :class:`EventLoop` is asyncio's
-event loop with precise types: ``create_connection`` and its relatives return the transport classes of this package
-together with the very protocol class that the factory made.
+:class:`TransportLoop` is the subset of asyncio's event loop on which transports are built. :class:`EventLoop` is
+asyncio's event loop with precise types: ``create_connection`` and its relatives return the transport classes of this
+package together with the very protocol class that the factory made.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class TransportLoop(Protocol):
         port: Any,
         *,
         family: int = 0,
-        type: int = 0,
+        type: int = 0,  # noqa: A002 - asyncio's name
         proto: int = 0,
         flags: int = 0,
     ) -> list[tuple[Any, Any, int, str, Any]]:
@@ -121,7 +121,7 @@ if TYPE_CHECKING:
     class EventLoop(asyncio.AbstractEventLoop):
         """asyncio's event loop with precise types for transports and protocols."""
 
-        async def create_connection(  # type: ignore[override]
+        async def create_connection(
             self,
             protocol_factory: Callable[[], _Stream],
             host: str | bytes | None = None,
@@ -141,7 +141,7 @@ if TYPE_CHECKING:
             all_errors: bool = False,
         ) -> tuple[Transport, _Stream]: ...
 
-        async def create_server(  # type: ignore[override]
+        async def create_server(
             self,
             protocol_factory: Callable[[], StreamProtocol | BufferedProtocol | asyncio.BaseProtocol],
             host: str | bytes | Sequence[str | bytes] | None = None,
@@ -160,7 +160,7 @@ if TYPE_CHECKING:
             start_serving: bool = True,
         ) -> asyncio.Server: ...
 
-        async def connect_accepted_socket(  # type: ignore[override]
+        async def connect_accepted_socket(
             self,
             protocol_factory: Callable[[], _Stream],
             sock: socket.socket,
@@ -170,7 +170,7 @@ if TYPE_CHECKING:
             ssl_shutdown_timeout: float | None = None,
         ) -> tuple[Transport, _Stream]: ...
 
-        async def create_unix_connection(  # type: ignore[override]
+        async def create_unix_connection(
             self,
             protocol_factory: Callable[[], _Stream],
             path: str | bytes | Any | None = None,
@@ -182,7 +182,7 @@ if TYPE_CHECKING:
             ssl_shutdown_timeout: float | None = None,
         ) -> tuple[Transport, _Stream]: ...
 
-        async def create_unix_server(  # type: ignore[override]
+        async def create_unix_server(
             self,
             protocol_factory: Callable[[], StreamProtocol | BufferedProtocol | asyncio.BaseProtocol],
             path: str | bytes | Any | None = None,
@@ -196,7 +196,7 @@ if TYPE_CHECKING:
             cleanup_socket: bool = True,
         ) -> asyncio.Server: ...
 
-        async def create_datagram_endpoint(  # type: ignore[override]
+        async def create_datagram_endpoint(
             self,
             protocol_factory: Callable[[], _Datagram],
             local_addr: tuple[str, int] | str | None = None,
@@ -210,7 +210,7 @@ if TYPE_CHECKING:
             sock: socket.socket | None = None,
         ) -> tuple[DatagramTransport, _Datagram]: ...
 
-        async def start_tls(  # type: ignore[override]
+        async def start_tls(
             self,
             transport: asyncio.BaseTransport,
             protocol: BaseProtocol | asyncio.BaseProtocol,
@@ -222,15 +222,15 @@ if TYPE_CHECKING:
             ssl_shutdown_timeout: float | None = None,
         ) -> Transport | None: ...
 
-        async def connect_read_pipe(  # type: ignore[override]
+        async def connect_read_pipe(
             self, protocol_factory: Callable[[], _Pipe], pipe: Any
         ) -> tuple[ReadTransport, _Pipe]: ...
 
-        async def connect_write_pipe(  # type: ignore[override]
+        async def connect_write_pipe(
             self, protocol_factory: Callable[[], _Pipe], pipe: Any
         ) -> tuple[WriteTransport, _Pipe]: ...
 
-        async def subprocess_exec(  # type: ignore[override]
+        async def subprocess_exec(
             self,
             protocol_factory: Callable[[], _Process],
             program: Any,
@@ -241,7 +241,7 @@ if TYPE_CHECKING:
             **kwargs: Any,
         ) -> tuple[SubprocessTransport, _Process]: ...
 
-        async def subprocess_shell(  # type: ignore[override]
+        async def subprocess_shell(
             self,
             protocol_factory: Callable[[], _Process],
             cmd: bytes | str,

@@ -1,15 +1,15 @@
 """What a loop asks of a transport package: one plug-in class per kind, found through an entry point.
 
-A distribution registers its plug-in classes in the entry-point group :data:`ENTRY_POINT_GROUP`; the entry point's name is
-the name under which loops look the plug-in up (``tcp``, ``unix``, ``udp``, ``ssl``, ``pipe``, ``subprocess``, or one of
-your own)::
+A distribution registers its plug-in classes in the entry-point group :data:`ENTRY_POINT_GROUP`; the entry point's
+name is the name under which loops look the plug-in up (``tcp``, ``unix``, ``udp``, ``ssl``, ``pipe``, ``subprocess``,
+or one of your own)::
 
     [project.entry-points."transport_abc.transports"]
     serial = "transport_serial:SerialPlugin"
 
-The loop instantiates the class without arguments, once, when the name is first needed. Every method gets the loop as its
-first argument; a plug-in keeps no state of a loop. The options of a method are those of the loop method that leads to it
-(for the names above: asyncio's, by asyncio's names); a plug-in of your own defines its own.
+The loop instantiates the class without arguments, once, when the name is first needed. Every method gets the loop as
+its first argument; a plug-in keeps no state of a loop. The options of a method are those of the loop method that
+leads to it (for the names above: asyncio's, by asyncio's names); a plug-in of your own defines its own.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The callbacks that a transport makes, as base classes for protocols.
 
-At run time each class is a subclass of asyncio's class of the same name, so one protocol runs on every asyncio loop. To a
-type checker they are classes of their own: asyncio's declare ``connection_made(transport: BaseTransport)`` for every kind
-of protocol, which makes the natural annotation of the parameter (``transport: Transport``) an error in user code.
+At run time each class is a subclass of asyncio's class of the same name, so one protocol runs on every asyncio loop.
+To a type checker they are classes of their own: asyncio's declare ``connection_made(transport: BaseTransport)`` for
+every kind of protocol, which makes the natural annotation of the parameter (``transport: Transport``) an error in
+user code.
 
 Source: Python documentation, "Transports and Protocols", section "Protocols".
 """

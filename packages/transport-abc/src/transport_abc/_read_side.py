@@ -27,8 +27,8 @@ def _is_buffered(protocol: object) -> bool:
 class ReadSide(Endpoint, ReadTransport):
     """Receive from a descriptor and hand the bytes to the protocol.
 
-    A subclass sets ``_fd`` and ``_receive_into``, a function that fills a buffer and returns the number of bytes, 0 at the
-    end of file; it raises BlockingIOError when there is nothing to receive.
+    A subclass sets ``_fd`` and ``_receive_into``, a function that fills a buffer and returns the number of bytes, 0
+    at the end of file; it raises BlockingIOError when there is nothing to receive.
     """
 
     _fd: int

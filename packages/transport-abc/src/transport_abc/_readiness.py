@@ -1,13 +1,13 @@
 """How a transport learns that its descriptor can be read or written.
 
-Theory of operation. asyncio's ``add_reader`` allocates a handle, copies the caller's context and passes its queue of ready
-callbacks; all of that is needless for a transport, whose callback never changes and has a context of its own. A loop may
-therefore offer an object under the attribute ``readiness`` which calls plain functions straight from the poll result. Every
-other asyncio loop is served through ``add_reader`` and ``add_writer`` by :class:`AsyncioReadiness`. Transports talk to
-either through the one interface :class:`Readiness`.
+Theory of operation. asyncio's ``add_reader`` allocates a handle, copies the caller's context and passes its queue of
+ready callbacks; all of that is needless for a transport, whose callback never changes and has a context of its own. A
+loop may therefore offer an object under the attribute ``readiness`` which calls plain functions straight from the
+poll result. Every other asyncio loop is served through ``add_reader`` and ``add_writer`` by
+:class:`AsyncioReadiness`. Transports talk to either through the one interface :class:`Readiness`.
 
-The callback that a transport registers enters the transport's own context itself (``functools.partial(context.run, f)``),
-handles its own exceptions, and lets only ``KeyboardInterrupt`` and ``SystemExit`` out.
+The callback that a transport registers enters the transport's own context itself (``functools.partial(context.run,
+f)``), handles its own exceptions, and lets only ``KeyboardInterrupt`` and ``SystemExit`` out.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The methods that a protocol may call on its transport, as abstract classes.
 
-Every class is a subclass of asyncio's class of the same name, at run time and to a type checker, so a transport made from
-them passes wherever asyncio's is asked for.
+Every class is a subclass of asyncio's class of the same name, at run time and to a type checker, so a transport made
+from them passes wherever asyncio's is asked for.
 
 Source: Python documentation, "Transports and Protocols", section "Transports".
 """

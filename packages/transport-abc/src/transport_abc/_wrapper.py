@@ -1,8 +1,9 @@
 """The base for transports that change what another transport carries.
 
-A wrapper is one object with two faces: the transport of the protocol above it, and the protocol of the transport below it.
-What comes from below arrives in ``data_received``, is changed and given to :meth:`WrapperTransport._deliver`; what comes from
-above arrives in ``write``, is changed and given to the transport below. Everything else is passed through.
+A wrapper is one object with two faces: the transport of the protocol above it, and the protocol of the transport
+below it. What comes from below arrives in ``data_received``, is changed and given to
+:meth:`WrapperTransport._deliver`; what comes from above arrives in ``write``, is changed and given to the transport
+below. Everything else is passed through.
 
 The wrapper shares the context of the transport below, so that callbacks from below need not enter it again. Below a
 transport of another implementation it has a context of its own.
@@ -10,8 +11,6 @@ transport of another implementation it has a context of its own.
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, Any
 
 from transport_abc._endpoint import Endpoint
 from transport_abc._protocols import Protocol
@@ -19,6 +18,7 @@ from transport_abc._read_side import _is_buffered
 from transport_abc._transports import Transport
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Iterable
 
     from _typeshed import ReadableBuffer
@@ -58,7 +58,7 @@ class WrapperTransport(Endpoint, Transport, Protocol):
         super().set_protocol(protocol)
         self._buffered = _is_buffered(protocol)
 
-    def get_extra_info(self, name: str, default: Any = None) -> Any:  # type: ignore[override]
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
         """Return what the wrapper knows, or else what the transport below knows."""
         if name in self._extra:
             return self._extra[name]

@@ -1,11 +1,13 @@
 """The writing half of a transport that owns a descriptor.
 
-Theory of operation. ``write`` sends at once while nothing is buffered, which is nearly always; what the kernel does not take
-is kept in a queue and sent when the descriptor becomes writable, many pieces with one system call. One attribute,
-``_direct``, stands for "open, no end of file written, nothing buffered", so that the fast path has one test.
+Theory of operation. ``write`` sends at once while nothing is buffered, which is nearly always; what the kernel does
+not take is kept in a queue and sent when the descriptor becomes writable, many pieces with one system call. One
+attribute, ``_direct``, stands for "open, no end of file written, nothing buffered", so that the fast path has one
+test.
 
-What is kept is immutable: the rest of a ``bytes`` object is kept as a view of it, without a copy; of everything else the rest
-is copied before the call returns, so that a caller who reuses its buffer cannot change what reaches the wire.
+What is kept is immutable: the rest of a ``bytes`` object is kept as a view of it, without a copy; of everything else
+the rest is copied before the call returns, so that a caller who reuses its buffer cannot change what reaches the
+wire.
 """
 
 from __future__ import annotations
@@ -53,8 +55,8 @@ def _flat(data: Any) -> Any:
 class WriteSide(FlowControl, WriteTransport):
     """Send to a descriptor, and keep what it does not take.
 
-    A subclass sets ``_fd``, ``_send`` and ``_send_lines``: functions that send one buffer, or several, and return how many
-    bytes were taken; they raise BlockingIOError when none can be.
+    A subclass sets ``_fd``, ``_send`` and ``_send_lines``: functions that send one buffer, or several, and return how
+    many bytes were taken; they raise BlockingIOError when none can be.
     """
 
     _fd: int
@@ -76,7 +78,7 @@ class WriteSide(FlowControl, WriteTransport):
         return True
 
     def write(self, data: ReadableBuffer) -> None:
-        """Send bytes without blocking, or buffer what cannot be sent; see :meth:`transport_abc.WriteTransport.write`."""
+        """Send bytes without blocking, or buffer what cannot be sent; see :class:`transport_abc.WriteTransport`."""
         if self._direct and type(data) is bytes:
             try:
                 sent = self._send(data)
@@ -99,7 +101,7 @@ class WriteSide(FlowControl, WriteTransport):
                 self._keep(bytes(data))
 
     def writelines(self, list_of_data: Iterable[ReadableBuffer]) -> None:
-        """Send several bytes-like objects with one system call; see :meth:`transport_abc.WriteTransport.writelines`."""
+        """Send several bytes-like objects with one system call; see :class:`transport_abc.WriteTransport`."""
         chunks = [chunk for chunk in map(_flat, list_of_data) if len(chunk)]
         if not self._accepts("writelines") or not chunks:
             return
