@@ -196,7 +196,7 @@ if TYPE_CHECKING:
             cleanup_socket: bool = True,
         ) -> asyncio.Server: ...
 
-        async def create_datagram_endpoint(
+        async def create_datagram_endpoint(  # type: ignore[override]  # without reuse_address
             self,
             protocol_factory: Callable[[], _Datagram],
             local_addr: tuple[str, int] | str | None = None,

@@ -11,6 +11,7 @@ transport of another implementation it has a context of its own.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
 
 from transport_abc._endpoint import Endpoint
 from transport_abc._protocols import Protocol
