@@ -11,25 +11,19 @@ import pytest
 from tests.packaging.workspace import BY_NAME, ENTRY_POINT_GROUP, PACKAGES, ROOT, Package, load_toml
 
 PYTHONS = (ROOT / ".python-version").read_text().split()
-FRAGMENT_TYPES = {
-    kind["directory"] for kind in load_toml(ROOT / "pyproject.toml")["tool"]["towncrier"]["type"]
-}
+FRAGMENT_TYPES = {kind["directory"] for kind in load_toml(ROOT / "pyproject.toml")["tool"]["towncrier"]["type"]}
 
 each_package = pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
 
 
 @each_package
 def test_installed_version_is_the_one_in_the_source(package: Package) -> None:
-    assert (
-        importlib.metadata.version(package.name) == importlib.import_module(package.import_name).__version__
-    )
+    assert importlib.metadata.version(package.name) == importlib.import_module(package.import_name).__version__
 
 
 @each_package
 def test_ranges_of_siblings_have_both_bounds_and_admit_their_present_versions(package: Package) -> None:
-    needs = [
-        need for need in package.required + package.optional if need.name in set(BY_NAME) - {package.name}
-    ]
+    needs = [need for need in package.required + package.optional if need.name in set(BY_NAME) - {package.name}]
     for need in needs:
         assert {clause.operator for clause in need.specifier} == {">=", "<"}, need
         assert need.specifier.contains(importlib.metadata.version(need.name)), need

@@ -31,9 +31,7 @@ def test_continuous_integration_takes_its_commands_from_the_readme(tmp_path: Pat
     (tmp_path / ".ci").mkdir()
     (tmp_path / ".ci/run").write_text(recording)
     shutil.copy(ROOT / "README.md", tmp_path)
-    done = subprocess.run(
-        ["bash", ".ci/run"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=20
-    )
+    done = subprocess.run(["bash", ".ci/run"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=20)
     ran = [line.removeprefix("RUN ") for line in done.stdout.splitlines() if line.startswith("RUN ")]
     assert ran[:2] == [*commands("tests"), *commands("echo")]
 

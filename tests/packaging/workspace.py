@@ -54,9 +54,6 @@ def load_toml(file: Path) -> dict[str, Any]:
     return tomllib.loads(file.read_text())
 
 
-PACKAGES = [
-    Package(file.parent, load_toml(file)["project"])
-    for file in sorted(ROOT.glob("packages/*/pyproject.toml"))
-]
+PACKAGES = [Package(file.parent, load_toml(file)["project"]) for file in sorted(ROOT.glob("packages/*/pyproject.toml"))]
 BY_NAME = {package.name: package for package in PACKAGES}
 BY_IMPORT_NAME = {package.import_name: package for package in PACKAGES}
