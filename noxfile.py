@@ -8,6 +8,7 @@ built wheels, with nothing but ``dist/`` to choose from.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -96,13 +97,41 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", *([] if fix else ["--check"]), ".")
 
 
+def readme_examples(folder: Path) -> list[str]:
+    """Write every Python example of the READMEs to a file of its own."""
+    files = []
+    for readme in [ROOT / "README.md", *sorted(ROOT.glob("packages/*/README.md"))]:
+        blocks = re.findall("^```python\n(.*?)^```", readme.read_text(), re.DOTALL | re.MULTILINE)
+        for number, block in enumerate(blocks):
+            name = f"example_{readme.parent.name.replace('-', '_')}_{number}.py"
+            files.append(folder / name)
+            files[-1].write_text(block)
+    return [str(file) for file in files]
+
+
 @nox.session
 def typing(session: nox.Session) -> None:
-    """Check the types of packages, examples and tests with mypy, and of the packages with pyright."""
+    """Check the types of packages, tests and the READMEs' examples with mypy, of the packages with pyright too."""
     install_all(session, "test", "typing")
     python = str(Path(session.bin) / "python")
     session.run("mypy", *session.posargs)
+    session.run("mypy", *readme_examples(Path(session.create_tmp())))
     session.run("basedpyright", "--level", "error", "--pythonpath", python)
+
+
+@nox.session(requires=["build"], reuse_venv=False)
+def user_types(session: nox.Session) -> None:
+    """See the types of transport-abc as its users do: the wheel, strict type checkers, files in ``tests/typing``."""
+    session.install("--no-index", "--find-links", str(DIST), "transport-abc")
+    session.install(*group("typing"))
+    python = str(Path(session.bin) / "python")
+    verify = ["--ignoreexternal", "--verifytypes", "transport_abc"]
+    session.run("basedpyright", "--pythonpath", python, *verify)
+    if files := [str(file) for file in sorted((ROOT / "tests" / "typing").glob("[!_]*.py"))]:
+        session.run("mypy", "--strict", "--config-file=", *files)
+        session.run("basedpyright", "--level", "error", "--pythonpath", python, *files)
+    else:
+        session.warn("tests/typing has no files yet")
 
 
 @nox.session
@@ -137,4 +166,4 @@ def changelog(session: nox.Session) -> None:
         session.run("towncrier", "build", "--config", "pyproject.toml", *where, how)
 
 
-# More sessions belong here: user_types, conformance, docs, bench, ecosystem.
+# More sessions belong here: conformance, docs, bench, ecosystem.
