@@ -103,8 +103,8 @@ def readme_examples(folder: Path) -> list[str]:
     for readme in [ROOT / "README.md", *sorted(ROOT.glob("packages/*/README.md"))]:
         blocks = re.findall("^```python\n(.*?)^```", readme.read_text(), re.DOTALL | re.MULTILINE)
         for number, block in enumerate(blocks):
-            name = f"example_{readme.parent.name.replace('-', '_')}_{number}.py"
-            files.append(folder / name)
+            place = "top" if readme.parent == ROOT else readme.parent.name.replace("-", "_")
+            files.append(folder / f"example_{place}_{number}.py")
             files[-1].write_text(block)
     return [str(file) for file in files]
 
