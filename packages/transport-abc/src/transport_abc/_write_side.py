@@ -180,8 +180,8 @@ class WriteSide(FlowControl, WriteTransport):
         if self._closing or self._eof:
             return
         self._eof = True
-        self._direct = False
-        if not self._buffer_size:
+        if self._direct:  # else something is buffered, and _drained() follows
+            self._direct = False
             self._half_close()
 
     def _half_close(self) -> None:
