@@ -57,7 +57,7 @@ def version(package: str) -> str:
 
 def group(name: str) -> list[str]:
     """Look up a dependency group of the root ``pyproject.toml``."""
-    return nox.project.dependency_groups(GROUPS, name)
+    return list(nox.project.dependency_groups(GROUPS, name))
 
 
 def install_all(session: nox.Session, *groups: str) -> None:
