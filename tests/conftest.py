@@ -11,6 +11,7 @@ expects such a report requests ``caplog`` and looks at the records.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -46,8 +47,9 @@ def _children() -> dict[int, str]:
     """Name the child processes, zombies included, by the process table of Linux; nothing elsewhere."""
     found = {}
     for children in Path("/proc/self/task").glob("*/children"):
-        for pid in children.read_text().split():
-            found[int(pid)] = Path("/proc", pid, "comm").read_text().strip()
+        with contextlib.suppress(OSError):  # a thread or a process that ended just now
+            for pid in children.read_text().split():
+                found[int(pid)] = Path("/proc", pid, "comm").read_text().strip()
     return found
 
 
