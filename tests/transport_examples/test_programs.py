@@ -129,3 +129,42 @@ def test_the_list_names_every_example_with_a_sentence() -> None:
     assert "python -m transport_examples.tcp_echo_server" in lines
     assert all(line.strip() for line in lines)
     assert len(lines) % 2 == 0
+
+
+@needs("ssl")
+def test_tls_client_trusts_the_authority_that_the_server_made() -> None:
+    with subprocess.Popen(
+        command(".tls_echo_server", "--port", "0"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout is not None
+        try:
+            port = port_of(server.stdout.readline().strip())
+            cafile = server.stdout.readline().removeprefix("to be trusted: ").strip()
+            done = run(".tls_echo_client", "--port", port, "--cafile", cafile, "--message", "encrypted")
+            stranger = run(".tls_echo_client", "--port", port)
+        finally:
+            server.send_signal(signal.SIGINT)
+            server.communicate(timeout=10)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "sent: encrypted\nreceived: encrypted\n", "")
+    assert stranger.returncode == 1
+    assert "certificate verify failed" in stranger.stderr
+    assert "Traceback" not in stranger.stderr
+    assert server.returncode == 130
+
+
+@needs("ssl")
+def test_starttls_upgrades_a_connection_that_began_in_plain_text() -> None:
+    done = run(".starttls_echo", "--message", "first in plain text")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "received: first in plain text\n", "")
+
+
+@needs("subprocess")
+def test_a_child_sends_back_what_was_written_to_it() -> None:
+    done = run(".subprocess_echo", "--message", "to the child")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "sent: to the child\nreceived: to the child\n", "")
+
+
+@needs("pipe")
+def test_pipes_carry_a_message_through() -> None:
+    done = run(".pipe_echo", "--message", "through pipes")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "sent: through pipes\nreceived: through pipes\n", "")

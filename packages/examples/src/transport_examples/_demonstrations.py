@@ -5,18 +5,25 @@ from __future__ import annotations
 import tempfile
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loop_selector import MissingTransportError
 from transport_examples import (
     open_socket,
+    pipe_echo,
+    starttls_echo,
+    subprocess_echo,
     tcp_echo_client,
     tcp_echo_server,
+    tls_echo_client,
+    tls_echo_server,
     udp_echo_client,
     udp_echo_server,
     unix_echo_client,
     unix_echo_server,
 )
+from transport_examples._certificates import client_context, made_server_context
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -82,11 +89,23 @@ async def _udp(message: bytes) -> bytes:
         server.close()
 
 
+async def _tls(message: bytes) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        authority = Path(folder, "authority.pem")
+        async with await tls_echo_server.start("127.0.0.1", 0, made_server_context(authority)) as server:
+            host, port = server.sockets[0].getsockname()
+            return await tls_echo_client.echo(host, port, message, client_context(str(authority)))
+
+
 DEMONSTRATIONS = [
     Demonstration("tcp", "echo server and client", _tcp),
     Demonstration("tcp", "an open socket, registered", open_socket.receive),
     Demonstration("unix", "echo server and client", _unix),
     Demonstration("udp", "echo server and client", _udp),
+    Demonstration("ssl", "echo server and client", _tls),
+    Demonstration("ssl", "STARTTLS", starttls_echo.exchange),
+    Demonstration("pipe", "echo through two pipes", pipe_echo.echo),
+    Demonstration("subprocess", "echo by a child, `cat`", subprocess_echo.echo),
 ]
 
 

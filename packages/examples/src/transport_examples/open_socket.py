@@ -23,8 +23,8 @@ class Receiver(Protocol):
         self.everything: asyncio.Future[bytes] = get_running_loop().create_future()
 
     def connection_made(self, transport: Transport) -> None:
-        """Show which socket it is."""
-        print("registered:", transport.get_extra_info("socket"))
+        """Learn which socket it is."""
+        self.socket = transport.get_extra_info("socket")
 
     def data_received(self, data: bytes) -> None:
         """Collect."""
