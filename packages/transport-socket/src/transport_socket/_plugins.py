@@ -1,0 +1,122 @@
+"""The plug-ins: what a loop finds under the names ``tcp``, ``unix``, ``udp`` and ``unix-datagram``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from transport_abc import StreamPlugin
+from transport_socket._connect import checked_stream_socket, connected_socket
+from transport_socket._listen import bound_sockets
+from transport_socket._server import Server
+from transport_socket._stream import SocketTransport, start_transport
+
+if TYPE_CHECKING:
+    import asyncio
+    import socket
+    from collections.abc import Callable, Iterable
+
+    from transport_abc import BaseProtocol, TransportLoop
+
+    _P = TypeVar("_P", bound=BaseProtocol | asyncio.BaseProtocol)
+
+__all__ = ["TcpPlugin"]
+
+
+class TcpPlugin(StreamPlugin):
+    """Make TCP transports, and transports of any other stream socket that is given."""
+
+    api_version = 1
+
+    async def connect(
+        self,
+        loop: TransportLoop,
+        protocol_factory: Callable[[], _P],
+        host: str | bytes | None = None,
+        port: int | str | bytes | None = None,
+        *,
+        sock: socket.socket | None = None,
+        **options: Any,
+    ) -> tuple[SocketTransport, _P]:
+        """Connect to a host and a port, or take a connected socket.
+
+        Args:
+            loop: any asyncio loop.
+            protocol_factory: called without arguments for the protocol.
+            host: a name or a literal address.
+            port: a number or the name of a service.
+            sock: a connected socket, instead of host and port; the transport owns it.
+            options: ``family``, ``proto``, ``flags``, ``local_addr``, ``happy_eyeballs_delay``, ``interleave`` and
+                ``all_errors`` of asyncio's ``loop.create_connection``.
+
+        Raises:
+            ValueError: if neither or both of host/port and sock are given, or if the socket carries no stream.
+            OSError: if no address answered.
+        """
+        if sock is None:
+            if host is None and port is None:
+                raise ValueError("host and port was not specified and no sock specified")
+            sock = await connected_socket(loop, host, port, **options)
+        elif host is not None or port is not None:
+            raise ValueError("host/port and sock can not be specified at the same time")
+        return await start_transport(loop, protocol_factory, checked_stream_socket(sock))
+
+    async def listen(
+        self,
+        loop: TransportLoop,
+        protocol_factory: Callable[[], Any],
+        host: str | bytes | Iterable[str | bytes] | None = None,
+        port: int | str | bytes | None = None,
+        *,
+        sock: socket.socket | None = None,
+        backlog: int = 100,
+        start_serving: bool = True,
+        **options: Any,
+    ) -> Server:
+        """Listen on a port of one or several hosts, or on a bound socket.
+
+        Args:
+            loop: any asyncio loop.
+            protocol_factory: called without arguments for the protocol of each connection.
+            host: a name or a literal address, or several of them; None or ``""`` for all interfaces.
+            port: a number, 0 for a free one, or the name of a service.
+            sock: a bound socket, instead of host and port; the server owns it.
+            backlog: connections that the kernel may queue.
+            start_serving: accept at once; otherwise when ``start_serving`` or ``serve_forever`` is awaited.
+            options: ``family``, ``flags``, ``reuse_address``, ``reuse_port`` and ``keep_alive`` of asyncio's
+                ``loop.create_server``.
+
+        Raises:
+            ValueError: if neither or both of host/port and sock are given, or if the socket carries no stream.
+            OSError: if an address cannot be bound.
+        """
+        if sock is None:
+            if host is None and port is None:
+                raise ValueError("Neither host/port nor sock were specified")
+            sockets = await bound_sockets(loop, host, port, **options)
+        elif host is not None or port is not None:
+            raise ValueError("host/port and sock can not be specified at the same time")
+        else:
+            sockets = [checked_stream_socket(sock)]
+            sock.setblocking(False)
+        return started(Server(loop, sockets, protocol_factory, backlog=backlog), start_serving)
+
+    async def adopt(
+        self, loop: TransportLoop, protocol_factory: Callable[[], _P], sock: socket.socket
+    ) -> tuple[SocketTransport, _P]:
+        """Make a transport of a connection that was accepted elsewhere.
+
+        Raises:
+            ValueError: if the socket carries no stream.
+        """
+        return await start_transport(loop, protocol_factory, checked_stream_socket(sock))
+
+
+def started(server: Server, start_serving: bool) -> Server:
+    """Let a server accept at once, if that is wanted; close it if it cannot."""
+    if start_serving:
+        try:
+            server._begin()
+        except BaseException:
+            server.close()
+            raise
+    return server

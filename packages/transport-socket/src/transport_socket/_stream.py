@@ -1,0 +1,148 @@
+"""The transport of a connected stream socket, TCP or Unix."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+from asyncio.trsock import TransportSocket
+from typing import TYPE_CHECKING, Any
+
+from transport_abc import DescriptorTransport
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+    from contextvars import Context
+
+    from transport_abc import BaseProtocol, TransportLoop
+    from transport_socket._server import Server
+
+__all__ = ["SocketTransport", "prepare", "start_transport"]
+
+_INTERNET = frozenset({socket.AF_INET, socket.AF_INET6})
+_UCRED = struct.Struct("iII")  # struct ucred of unix(7): pid, uid, gid
+
+
+class SocketTransport(DescriptorTransport):
+    """Carry a stream over a connected socket; the transport owns the socket and closes it.
+
+    ``get_extra_info`` knows ``peername``, ``sockname``, ``socket`` and, for Unix sockets on Linux, ``peercred``: the
+    process id, user id and group id of the peer as they were when it connected (``SO_PEERCRED``, unix(7)).
+
+    Args:
+        loop: any asyncio loop.
+        protocol: the receiver of the callbacks.
+        sock: a connected stream socket in non-blocking mode.
+        context: the context in which all callbacks run; a copy of the current one by default.
+        peername: the peer's address, if it is known already; asked from the socket by default.
+        server: the server that accepted the connection.
+    """
+
+    # loop.start_tls() of the standard library, and aiohttp after it, ask for this name before they upgrade a transport.
+    _start_tls_compatible = True
+
+    _server: Server | None = None
+
+    def __init__(
+        self,
+        loop: TransportLoop,
+        protocol: BaseProtocol | asyncio.BaseProtocol,
+        sock: socket.socket,
+        *,
+        context: Context | None = None,
+        peername: Any = None,
+        server: Server | None = None,
+    ) -> None:
+        # Dask's communication over asyncio reads these two names.
+        self._sock = sock
+        self._sock_fd = fd = sock.fileno()
+        super().__init__(
+            loop,
+            protocol,
+            fd,
+            receive_into=sock.recv_into,
+            send=sock.send,
+            send_lines=sock.sendmsg,
+            context=context,
+        )
+        self._extra["sockname"] = _name_of(sock.getsockname)
+        self._extra["peername"] = _name_of(sock.getpeername) if peername is None else peername
+        if server is not None:
+            self._server = server
+            server._attach(self)
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Return what the transport knows about its connection; see the class.
+
+        What costs a system call or an object is found out when it is first asked for.
+        """
+        if name not in self._extra:
+            if name == "socket":
+                self._extra[name] = TransportSocket(self._sock)
+            elif name == "peercred":
+                self._extra[name] = _peer_credentials(self._sock)
+        value = self._extra.get(name)
+        return default if value is None else value
+
+    def _shutdown_write(self) -> None:
+        self._sock.shutdown(socket.SHUT_WR)
+
+    def _close_resource(self) -> None:
+        self._sock.close()
+        server, self._server = self._server, None
+        if server is not None:
+            server._detach(self)
+
+
+def _name_of(ask: Callable[[], Any]) -> Any:
+    """Return an address, or None where the system has none; a peer that has reset the connection has no name."""
+    try:
+        return ask()
+    except OSError:
+        return None
+
+
+def _peer_credentials(sock: socket.socket) -> tuple[int, int, int] | None:
+    """Return process, user and group id of the other end of a Unix socket, where the system tells."""
+    if sock.family != socket.AF_UNIX or not hasattr(socket, "SO_PEERCRED"):
+        return None
+    with contextlib.suppress(OSError):
+        pid, uid, gid = _UCRED.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
+        return pid, uid, gid
+    return None
+
+
+def prepare(sock: socket.socket) -> None:
+    """Put a stream socket in non-blocking mode and switch Nagle's algorithm off.
+
+    asyncio sets TCP_NODELAY only where ``sock.proto`` says TCP, which it does not for sockets made without it.
+    """
+    sock.setblocking(False)
+    if sock.family in _INTERNET:
+        with contextlib.suppress(OSError):  # not TCP, or reset by the peer already
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+async def start_transport(
+    loop: TransportLoop, protocol_factory: Callable[[], Any], sock: socket.socket
+) -> tuple[SocketTransport, Any]:
+    """Make transport and protocol of a connected socket, and return after ``connection_made``.
+
+    The socket is closed if anything fails.
+    """
+    try:
+        prepare(sock)
+        protocol = protocol_factory()
+        waiter = loop.create_future()
+        transport = SocketTransport(loop, protocol, sock)
+    except BaseException:
+        sock.close()
+        raise
+    transport._start(waiter)
+    try:
+        await waiter
+    except BaseException:
+        transport.abort()
+        raise
+    return transport, protocol
