@@ -1,12 +1,12 @@
-"""Socket transports for asyncio event loops: TCP.
+"""Socket transports for asyncio event loops: TCP and Unix sockets.
 
-Loops find the plug-in by its entry point; nothing here needs to be imported to use it.
+Loops find the plug-ins by their entry points; nothing here needs to be imported to use them.
 """
 
-from transport_socket._plugins import TcpPlugin
+from transport_socket._plugins import TcpPlugin, UnixPlugin
 from transport_socket._server import Server
 from transport_socket._stream import SocketTransport
 
 __version__ = "0.1.0"
 
-__all__ = ["Server", "SocketTransport", "TcpPlugin"]
+__all__ = ["Server", "SocketTransport", "TcpPlugin", "UnixPlugin"]

@@ -9,6 +9,7 @@ from transport_socket._connect import checked_stream_socket, connected_socket
 from transport_socket._listen import bound_sockets
 from transport_socket._server import Server
 from transport_socket._stream import SocketTransport, start_transport
+from transport_socket._unix import checked_unix_socket, connect_path, is_listening, listening_socket, path_remover
 
 if TYPE_CHECKING:
     import asyncio
@@ -16,10 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from transport_abc import BaseProtocol, TransportLoop
+    from transport_socket._unix import Path
 
     _P = TypeVar("_P", bound=BaseProtocol | asyncio.BaseProtocol)
 
-__all__ = ["TcpPlugin"]
+__all__ = ["TcpPlugin", "UnixPlugin"]
 
 
 class TcpPlugin(StreamPlugin):
@@ -109,6 +111,90 @@ class TcpPlugin(StreamPlugin):
             ValueError: if the socket carries no stream.
         """
         return await start_transport(loop, protocol_factory, checked_stream_socket(sock))
+
+
+class UnixPlugin(StreamPlugin):
+    """Make transports of Unix stream sockets."""
+
+    api_version = 1
+
+    async def connect(
+        self,
+        loop: TransportLoop,
+        protocol_factory: Callable[[], _P],
+        path: Path | None = None,
+        *,
+        sock: socket.socket | None = None,
+    ) -> tuple[SocketTransport, _P]:
+        """Connect to a path, or take a connected socket.
+
+        Args:
+            loop: any asyncio loop.
+            protocol_factory: called without arguments for the protocol.
+            path: a path, or an abstract name that begins with a NUL byte.
+            sock: a connected socket, instead of a path; the transport owns it.
+
+        Raises:
+            ValueError: if neither or both of path and sock are given, or if it is not a Unix stream socket.
+            OSError: if nobody listens at the path.
+        """
+        if sock is None:
+            if path is None:
+                raise ValueError("no path and sock were specified")
+            sock = await connect_path(loop, path)
+        elif path is not None:
+            raise ValueError("path and sock can not be specified at the same time")
+        return await start_transport(loop, protocol_factory, checked_unix_socket(sock))
+
+    async def listen(
+        self,
+        loop: TransportLoop,
+        protocol_factory: Callable[[], Any],
+        path: Path | None = None,
+        *,
+        sock: socket.socket | None = None,
+        backlog: int = 100,
+        start_serving: bool = True,
+        cleanup_socket: bool = True,
+    ) -> Server:
+        """Listen on a path, in place of a stale socket there, or on a bound socket.
+
+        Args:
+            loop: any asyncio loop.
+            protocol_factory: called without arguments for the protocol of each connection.
+            path: a path, or an abstract name that begins with a NUL byte.
+            sock: a bound socket, instead of a path; the server owns it.
+            backlog: connections that the kernel may queue.
+            start_serving: accept at once; otherwise when ``start_serving`` or ``serve_forever`` is awaited.
+            cleanup_socket: remove the path when the server is closed, unless it has become somebody else's. The path
+                of a socket that was listening already when it was given belongs to who made it, and is kept.
+
+        Raises:
+            ValueError: if neither or both of path and sock are given, or if it is not a Unix stream socket.
+            OSError: if the path cannot be bound.
+        """
+        if sock is None:
+            if path is None:
+                raise ValueError("path was not specified, and no sock specified")
+            sock = listening_socket(path)
+        elif path is not None:
+            raise ValueError("path and sock can not be specified at the same time")
+        else:
+            cleanup_socket = cleanup_socket and not is_listening(checked_unix_socket(sock))
+            sock.setblocking(False)
+        on_close = path_remover(sock) if cleanup_socket else None
+        server = Server(loop, [sock], protocol_factory, backlog=backlog, on_close=on_close)
+        return started(server, start_serving)
+
+    async def adopt(
+        self, loop: TransportLoop, protocol_factory: Callable[[], _P], sock: socket.socket
+    ) -> tuple[SocketTransport, _P]:
+        """Make a transport of a connection that was accepted elsewhere.
+
+        Raises:
+            ValueError: if it is not a Unix stream socket.
+        """
+        return await start_transport(loop, protocol_factory, checked_unix_socket(sock))
 
 
 def started(server: Server, start_serving: bool) -> Server:
