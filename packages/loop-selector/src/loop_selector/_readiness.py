@@ -1,0 +1,169 @@
+"""Which descriptors are watched, for whom, and what is called when they are ready.
+
+Theory of operation. Two tables, from descriptor to callable, are all that the scheduler looks at when a poll returns; the
+poller is told the union of both. Three things make this less simple than it looks:
+
+* A poll's result is a snapshot. A callback early in it may close a descriptor that comes later, and the number may be
+  in use again by then, for another file. Every change of a registration is therefore noted in ``changed`` until the
+  next poll, and events for those descriptors are skipped: readiness is level-triggered, so what is true is told again.
+* A descriptor may be closed by its owner without notice. epoll then forgets it silently, and the next file with that
+  number would never be reported. So each registration speaks to the poller, even where the tables say that nothing
+  changes, and repairs what the poller did not know.
+* epoll watches the open file, not the number. A file closed without notice that lives on under another number keeps
+  being reported, and cannot be unregistered any more. :meth:`Watches.orphaned` then starts over with a new poller.
+"""
+
+from __future__ import annotations
+
+import errno
+import weakref
+from typing import TYPE_CHECKING
+
+from loop_selector._pollers import READ, WRITE
+from transport_abc import RECEIVE_BUFFER_SIZE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from loop_selector._pollers import Poller
+    from transport_abc import BaseTransport
+
+__all__ = ["Watches"]
+
+
+class Watches:
+    """The watched descriptors of a loop; implements :class:`transport_abc.Readiness`.
+
+    Args:
+        poller: where descriptors are registered; closed with this object.
+    """
+
+    def __init__(self, poller: Poller) -> None:
+        self.poller = poller
+        self.readers: dict[int, Callable[[], object]] = {}
+        self.writers: dict[int, Callable[[], object]] = {}
+        self.changed: set[int] = set()
+        """Descriptors whose events, if already polled, must not be delivered."""
+        self._masks: dict[int, int] = {}
+        self._owners: dict[int, weakref.ref[BaseTransport]] = {}
+        self._buffer: memoryview | None = None
+
+    @property
+    def buffer(self) -> memoryview:
+        """Return the receive buffer that all transports of the loop share; made when first asked for."""
+        if self._buffer is None:
+            self._buffer = memoryview(bytearray(RECEIVE_BUFFER_SIZE))
+        return self._buffer
+
+    # -- owners ----------------------------------------------------------------------------------------------------
+
+    def claim(self, fd: int, owner: BaseTransport) -> None:
+        """Note that a transport owns a descriptor."""
+        self._owners[fd] = weakref.ref(owner)
+
+    def owner(self, fd: int) -> BaseTransport | None:
+        """Return the transport that owns a descriptor and is not closing, if there is one."""
+        ref = self._owners.get(fd)
+        if ref is None:
+            return None
+        owner = ref()
+        return None if owner is None or owner.is_closing() else owner
+
+    def release(self, fd: int) -> None:
+        """Stop watching a descriptor and forget its owner."""
+        self._owners.pop(fd, None)
+        if fd in self._masks:
+            self.readers.pop(fd, None)
+            self.writers.pop(fd, None)
+            self._watch(fd, 0)
+
+    # -- readers and writers ---------------------------------------------------------------------------------------
+
+    def start_reading(self, fd: int, callback: Callable[[], object]) -> None:
+        """Call a function whenever the descriptor is readable, at end of file or in error."""
+        self._watch(fd, self._masks.get(fd, 0) | READ)
+        self.readers[fd] = callback
+
+    def stop_reading(self, fd: int) -> bool:
+        """Stop calling; return whether something was registered."""
+        if self.readers.pop(fd, None) is None:
+            return False
+        self._watch(fd, self._masks[fd] & ~READ)
+        return True
+
+    def start_writing(self, fd: int, callback: Callable[[], object]) -> None:
+        """Call a function whenever the descriptor is writable or in error."""
+        self._watch(fd, self._masks.get(fd, 0) | WRITE)
+        self.writers[fd] = callback
+
+    def stop_writing(self, fd: int) -> bool:
+        """Stop calling; return whether something was registered."""
+        if self.writers.pop(fd, None) is None:
+            return False
+        self._watch(fd, self._masks[fd] & ~WRITE)
+        return True
+
+    # -- the poller ------------------------------------------------------------------------------------------------
+
+    def _watch(self, fd: int, mask: int) -> None:
+        """Have a descriptor watched for what the mask says, whatever the poller knows of it."""
+        if not mask:
+            self._masks.pop(fd, None)
+            self._forget(fd)
+        else:
+            if fd in self._masks:
+                self._modify(fd, mask)
+            else:
+                self._register(fd, mask)
+            self._masks[fd] = mask
+        self.changed.add(fd)
+
+    def _register(self, fd: int, mask: int) -> None:
+        try:
+            self.poller.register(fd, mask)
+        except FileExistsError:  # a file that was closed without notice, and whose number came back with a dup
+            self.poller.modify(fd, mask)
+
+    def _modify(self, fd: int, mask: int) -> None:
+        try:
+            self.poller.modify(fd, mask)
+        except FileNotFoundError:  # closed without notice
+            self.poller.register(fd, mask)
+
+    def _forget(self, fd: int) -> None:
+        try:
+            self.poller.unregister(fd)
+        except (OSError, ValueError) as exc:
+            # Closed before it was unregistered: the system has forgotten it.
+            if isinstance(exc, OSError) and exc.errno not in (errno.EBADF, errno.ENOENT, errno.EPERM):
+                raise
+
+    def orphaned(self, fd: int) -> None:
+        """Get rid of a descriptor that the poller reports and nobody watches."""
+        self.changed.add(fd)
+        self.renew()
+
+    def renew(self) -> None:
+        """Start over with a new poller and watch everything in it that is still open."""
+        self.poller = self.poller.renew()
+        for fd, mask in list(self._masks.items()):
+            self.changed.add(fd)
+            try:
+                self.poller.register(fd, mask)
+            except OSError:
+                self._lost(fd)
+
+    def _lost(self, fd: int) -> None:
+        """Forget a descriptor that was closed without notice."""
+        self._masks.pop(fd, None)
+        self.readers.pop(fd, None)
+        self.writers.pop(fd, None)
+
+    def close(self) -> None:
+        """Forget everything and close the poller."""
+        self.readers.clear()
+        self.writers.clear()
+        self._masks.clear()
+        self._owners.clear()
+        self._buffer = None
+        self.poller.close()
