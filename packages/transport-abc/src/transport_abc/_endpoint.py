@@ -98,6 +98,32 @@ class Endpoint(BaseTransport):
             warnings.warn(f"unclosed transport {self!r}", ResourceWarning, source=self, stacklevel=2)
             self._close_resource()
 
+    # -- the beginning ---------------------------------------------------------------------------------------------
+
+    def _start(self, waiter: asyncio.Future[None] | None = None) -> None:
+        """Call ``connection_made`` and begin to receive; to be called once, in the transport's first moment.
+
+        Args:
+            waiter: resolved after ``connection_made``. With it everything is scheduled: whoever awaits the future runs
+                before the first byte is received, an order that users of ``create_connection`` rely on. Without it,
+                ``connection_made`` is called before this method returns.
+        """
+        if waiter is None:
+            self._call_connection_made()
+            self._begin_reading()
+        else:
+            self._loop.call_soon(self._start_for, waiter, context=self._context)
+
+    def _start_for(self, waiter: asyncio.Future[None]) -> None:
+        self._call_connection_made()
+        if not waiter.done():
+            waiter.set_result(None)
+        # The waiter's task is woken by a call_soon of its own; this one comes after it.
+        self._loop.call_soon(self._begin_reading, context=self._context)
+
+    def _begin_reading(self) -> None:
+        """Watch what the transport receives from; a hook for subclasses, called once, after ``connection_made``."""
+
     # -- callbacks of the protocol ---------------------------------------------------------------------------------
 
     def _enter(self, callback: Callable[..., Any], *args: Any) -> Any:

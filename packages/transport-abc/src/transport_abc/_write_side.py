@@ -216,6 +216,10 @@ class WriteSide(FlowControl, WriteTransport):
         self._direct = False
         self._buffer.clear()
         self._buffer_size = 0
+        self._unwatch()
+
+    def _unwatch(self) -> None:
+        """Stop watching the descriptor; a hook for subclasses that do not own all that is watched on it."""
         self._readiness.release(self._fd)
 
     def _describe(self) -> list[str]:
