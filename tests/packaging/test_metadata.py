@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+import transport_abc
 from tests.packaging.workspace import BY_NAME, ENTRY_POINT_GROUP, PACKAGES, ROOT, Package, load_toml
 
 PYTHONS = (ROOT / ".python-version").read_text().split()
@@ -68,6 +69,14 @@ def test_entry_points_are_those_of_the_metadata_file(package: Package) -> None:
     """An environment keeps the entry points of the day it was made: install again when this fails."""
     installed = importlib.metadata.distribution(package.name).entry_points.select(group=ENTRY_POINT_GROUP)
     assert {entry.name: entry.value for entry in installed} == package.entry_points
+
+
+@each_package
+def test_entry_points_name_plug_ins_of_the_present_contract(package: Package) -> None:
+    for value in package.entry_points.values():
+        plugin = importlib.metadata.EntryPoint("any", value, ENTRY_POINT_GROUP).load()
+        assert issubclass(plugin, transport_abc.Plugin)
+        assert plugin.api_version == transport_abc.API_VERSION
 
 
 @each_package
