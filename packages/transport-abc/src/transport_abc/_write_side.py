@@ -12,7 +12,6 @@ wire.
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from functools import partial
 from itertools import islice
@@ -28,13 +27,10 @@ if TYPE_CHECKING:
 
 __all__ = ["WriteSide"]
 
-_logger = logging.getLogger("asyncio")
-
 _IOV_MAX = 1024  # the limit of sendmsg(2) and writev(2) on Linux and the BSDs
 _JOIN_MAX = (
     64 * 1024
 )  # guessed: up to here one copy costs less than the vectors of a sendmsg; measure against writelines
-_DROPPED_WRITES_WARNING = 5  # asyncio warns from the fifth write on a lost connection
 
 
 def _flat(data: Any) -> Any:
@@ -116,13 +112,9 @@ class WriteSide(FlowControl, WriteTransport):
         """Tell whether more may be written; a write on a connection that is gone is dropped and counted."""
         if self._eof:
             raise RuntimeError(f"Cannot call {method}() after write_eof()")
-        if not self._closing:
-            return True
-        if self._conn_lost:
-            self._conn_lost += 1
-            if self._conn_lost == _DROPPED_WRITES_WARNING + 1 and self._protocol is not None:
-                _logger.warning("%r: data written after the connection was lost is dropped", self)
-        return False
+        if self._closing:
+            self._count_dropped()
+        return not self._closing
 
     def _send_now(self, chunks: list[bytes | memoryview]) -> None:
         """Send pieces of which some may be mutable, and keep a copy of what is not taken."""
