@@ -7,7 +7,15 @@ import importlib.metadata
 import transport_socket
 from tests.support import public_names
 
-NAMES = {"Server", "SocketTransport", "TcpPlugin", "UnixPlugin"}
+NAMES = {
+    "DatagramSocketTransport",
+    "Server",
+    "SocketTransport",
+    "TcpPlugin",
+    "UdpPlugin",
+    "UnixDatagramPlugin",
+    "UnixPlugin",
+}
 
 
 def test_public_names_are_exactly_these() -> None:

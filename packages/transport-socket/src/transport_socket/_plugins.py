@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from socket import SOCK_DGRAM
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from transport_abc import StreamPlugin
+from transport_abc import DatagramPlugin, StreamPlugin
 from transport_socket._connect import checked_stream_socket, connected_socket
+from transport_socket._datagram import DatagramSocketTransport, start_datagram_transport
 from transport_socket._listen import bound_sockets
+from transport_socket._open import checked_datagram_socket, udp_socket, unix_socket
 from transport_socket._server import Server
 from transport_socket._stream import SocketTransport, start_transport
 from transport_socket._unix import checked_unix_socket, connect_path, is_listening, listening_socket, path_remover
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 
     _P = TypeVar("_P", bound=BaseProtocol | asyncio.BaseProtocol)
 
-__all__ = ["TcpPlugin", "UnixPlugin"]
+__all__ = ["TcpPlugin", "UdpPlugin", "UnixDatagramPlugin", "UnixPlugin"]
 
 
 class TcpPlugin(StreamPlugin):
@@ -195,6 +198,81 @@ class UnixPlugin(StreamPlugin):
             ValueError: if it is not a Unix stream socket.
         """
         return await start_transport(loop, protocol_factory, checked_unix_socket(sock))
+
+
+class UdpPlugin(DatagramPlugin):
+    """Make UDP transports, and transports of any other datagram socket that is given."""
+
+    api_version = 1
+
+    async def open(
+        self,
+        loop: TransportLoop,
+        protocol_factory: Callable[[], _P],
+        local_addr: tuple[str, int] | None = None,
+        remote_addr: tuple[str, int] | None = None,
+        *,
+        sock: socket.socket | None = None,
+        **options: Any,
+    ) -> tuple[DatagramSocketTransport, _P]:
+        """Open an endpoint, bound to an address, connected to one, both or neither; or take a socket.
+
+        Args:
+            loop: any asyncio loop.
+            protocol_factory: called without arguments for the protocol.
+            local_addr: ``(host, port)`` to receive at.
+            remote_addr: ``(host, port)`` to exchange datagrams with, and with nobody else.
+            sock: a datagram socket, instead of everything else; the transport owns it.
+            options: ``family``, ``proto``, ``flags``, ``reuse_port`` and ``allow_broadcast`` of asyncio's
+                ``loop.create_datagram_endpoint``.
+
+        Raises:
+            ValueError: if the socket carries a stream, if anything else is given with it, or without any address and
+                family.
+            OSError: if an address cannot be bound or resolved.
+        """
+        options |= {"local_addr": local_addr, "remote_addr": remote_addr}
+        if sock is None:
+            sock, address = await udp_socket(loop, **options)
+            return await start_datagram_transport(loop, protocol_factory, sock, address)
+        return await start_datagram_transport(loop, protocol_factory, checked_datagram_socket(sock, options))
+
+
+class UnixDatagramPlugin(DatagramPlugin):
+    """Make transports of Unix datagram sockets."""
+
+    api_version = 1
+
+    async def open(
+        self,
+        loop: TransportLoop,
+        protocol_factory: Callable[[], _P],
+        local_addr: Path | None = None,
+        remote_addr: Path | None = None,
+        *,
+        sock: socket.socket | None = None,
+        **options: Any,
+    ) -> tuple[DatagramSocketTransport, _P]:
+        """Open an endpoint, bound to a path, connected to one, both or neither; or take a socket.
+
+        Args:
+            loop: any asyncio loop.
+            protocol_factory: called without arguments for the protocol.
+            local_addr: the path or abstract name to receive at; a stale socket there is replaced.
+            remote_addr: the path or abstract name to exchange datagrams with, and with nobody else.
+            sock: a Unix datagram socket, instead of everything else; the transport owns it.
+            options: those of asyncio's ``loop.create_datagram_endpoint``, which mean nothing here.
+
+        Raises:
+            ValueError: if it is not a Unix datagram socket, or if anything else is given with it.
+            OSError: if the path cannot be bound, or nobody receives at the other one.
+        """
+        if sock is None:
+            sock = await unix_socket(loop, local_addr=local_addr, remote_addr=remote_addr)
+        else:
+            options |= {"local_addr": local_addr, "remote_addr": remote_addr}
+            sock = checked_unix_socket(checked_datagram_socket(sock, options), SOCK_DGRAM)
+        return await start_datagram_transport(loop, protocol_factory, sock)
 
 
 def started(server: Server, start_serving: bool) -> Server:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from transport_abc import BaseProtocol, TransportLoop
     from transport_socket._server import Server
 
-__all__ = ["SocketTransport", "prepare", "start_transport"]
+__all__ = ["SocketTransport", "name_of", "prepare", "start_transport"]
 
 _INTERNET = frozenset({socket.AF_INET, socket.AF_INET6})
 _UCRED = struct.Struct("iII")  # struct ucred of unix(7): pid, uid, gid
@@ -66,8 +66,8 @@ class SocketTransport(DescriptorTransport):
             send_lines=sock.sendmsg,
             context=context,
         )
-        self._extra["sockname"] = _name_of(sock.getsockname)
-        self._extra["peername"] = _name_of(sock.getpeername) if peername is None else peername
+        self._extra["sockname"] = name_of(sock.getsockname)
+        self._extra["peername"] = name_of(sock.getpeername) if peername is None else peername
         if server is not None:
             self._server = server
             server._attach(self)
@@ -95,7 +95,7 @@ class SocketTransport(DescriptorTransport):
             server._detach(self)
 
 
-def _name_of(ask: Callable[[], Any]) -> Any:
+def name_of(ask: Callable[[], Any]) -> Any:
     """Return an address, or None where the system has none; a peer that has reset the connection has no name."""
     try:
         return ask()
