@@ -1,7 +1,7 @@
 """Streams: the checks of arguments that asyncio makes, and the plug-in that does the work.
 
-Source of the behaviour: Python documentation, "Event Loop", sections "Opening network connections" and "Creating network
-servers".
+Source of the behaviour: Python documentation, "Event Loop", sections "Opening network connections" and "Creating
+network servers".
 """
 
 from __future__ import annotations
@@ -117,9 +117,7 @@ def check_stream(sock: socket.socket) -> None:
         raise ValueError(f"A Stream Socket was expected, got {sock!r}")
 
 
-async def _finished(
-    loop: SelectorEventLoop, connected: tuple[Any, Any], factory: TLSFactory | None
-) -> tuple[Any, Any]:
+async def _finished(loop: SelectorEventLoop, connected: tuple[Any, Any], factory: TLSFactory | None) -> tuple[Any, Any]:
     """Complete a connection, with its handshake if it has one."""
     if factory is not None:
         connected = await established(factory, connected[1])

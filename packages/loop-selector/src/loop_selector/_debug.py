@@ -32,9 +32,7 @@ _ORIGIN_DEPTH = 10
 
 def is_debug_wanted() -> bool:
     """Return whether loops start in debug mode: ``-X dev`` or PYTHONASYNCIODEBUG."""
-    return sys.flags.dev_mode or (
-        not sys.flags.ignore_environment and bool(os.environ.get("PYTHONASYNCIODEBUG"))
-    )
+    return sys.flags.dev_mode or (not sys.flags.ignore_environment and bool(os.environ.get("PYTHONASYNCIODEBUG")))
 
 
 def get_debug(loop: SelectorEventLoop) -> bool:
@@ -114,7 +112,7 @@ def call_at_guarded(
     context: Context | None,
     method: str,
 ) -> asyncio.TimerHandle:
-    """Do the work of call_at() and call_later() on a loop that is closed or in debug mode, or for a time that is NaN."""
+    """Do the work of call_at() and call_later() on a loop that is closed or in debug mode, or for NaN."""
     loop._check_closed()
     if when != when:
         raise ValueError(f"{method}() needs a number of seconds, got {when!r}")

@@ -1,7 +1,7 @@
 """Datagrams, pipes and subprocesses: the checks of arguments that asyncio makes, and the plug-in that does the work.
 
-Source of the behaviour: Python documentation, "Event Loop", sections "Opening network connections", "Working with pipes" and
-"Running Subprocesses".
+Source of the behaviour: Python documentation, "Event Loop", sections "Opening network connections", "Working with
+pipes" and "Running Subprocesses".
 """
 
 from __future__ import annotations
@@ -171,9 +171,7 @@ async def subprocess_shell(
     if not kwargs.pop("shell", True):
         raise ValueError("shell must be True")
     _check_binary(kwargs)
-    return await _spawn(
-        loop, protocol_factory, cmd, stdin=stdin, stdout=stdout, stderr=stderr, shell=True, **kwargs
-    )
+    return await _spawn(loop, protocol_factory, cmd, stdin=stdin, stdout=stdout, stderr=stderr, shell=True, **kwargs)
 
 
 def _check_binary(kwargs: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ import asyncio
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from loop_selector._loop import SelectorEventLoop
 
 _T = TypeVar("_T")
+_Ts = TypeVarTuple("_Ts")
 
 
 def run_in_executor(
-    loop: SelectorEventLoop, executor: Executor | None, func: Callable[..., _T], *args: Any
+    loop: SelectorEventLoop, executor: Executor | None, func: Callable[[*_Ts], _T], *args: *_Ts
 ) -> asyncio.Future[_T]:
     """Call a blocking function in a thread of an executor; None: of the default one.
 
@@ -44,7 +45,7 @@ def _default_executor(loop: SelectorEventLoop) -> ThreadPoolExecutor:
     return loop._default_executor
 
 
-def set_default_executor(loop: SelectorEventLoop, executor: ThreadPoolExecutor) -> None:
+def set_default_executor(loop: SelectorEventLoop, executor: Executor) -> None:
     """Have blocking functions run in this executor.
 
     Raises:

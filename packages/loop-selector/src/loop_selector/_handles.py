@@ -1,9 +1,9 @@
 """What ``call_soon`` and its relatives return: asyncio's handles, made lean.
 
-asyncio's constructor asks the loop for its debug flag and sets up to ten attributes. Here the constants among them belong
-to the class, and "cancelled" is simply to have no callback. The loop's busiest methods go one step further and make the
-objects with ``object.__new__``, which saves the call of ``__init__``. In debug mode the loop makes asyncio's own handles,
-which record where they were created. All are run and cancelled through the same attributes.
+asyncio's constructor asks the loop for its debug flag and sets up to ten attributes. Here the constants among them
+belong to the class, and "cancelled" is simply to have no callback. The loop's busiest methods go one step further and
+make the objects with ``object.__new__``, which saves the call of ``__init__``. In debug mode the loop makes asyncio's
+own handles, which record where they were created. All are run and cancelled through the same attributes.
 """
 
 from __future__ import annotations

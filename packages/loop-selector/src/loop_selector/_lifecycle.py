@@ -1,10 +1,11 @@
 """How a loop begins to run, stops, is closed, and what becomes of it in a forked child.
 
-Theory of operation of forks. The child of a fork in the middle of a running loop has a copy of the loop whose epoll set,
-wake-up sockets and signal wake-up descriptor are not copies: they are the parent's. A byte that the child reads is lost
-to the parent, and a descriptor that it unregisters (by closing a transport, say) is unregistered for both. So each
-living loop is told of a fork, in the child, before anything else runs there: it takes a new poller, in which it watches
-the same descriptors, and a new wake-up. Nobody needs to run the copy; it can be closed or dropped without harm.
+Theory of operation of forks. The child of a fork in the middle of a running loop has a copy of the loop whose epoll
+set, wake-up sockets and signal wake-up descriptor are not copies: they are the parent's. A byte that the child reads
+is lost to the parent, and a descriptor that it unregisters (by closing a transport, say) is unregistered for both. So
+each living loop is told of a fork, in the child, before anything else runs there: it takes a new poller, in which it
+watches the same descriptors, and a new wake-up. Nobody needs to run the copy; it can be closed or dropped without
+harm.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ def _stop_loop_of(future: asyncio.Future[Any]) -> None:
 
 try:
     # AnyIO finds the root task of a loop by this very callback (find_root_task), hence the private name.
-    from asyncio.base_events import _run_until_complete_cb as _when_complete
+    from asyncio.base_events import (  # type: ignore[attr-defined]
+        _run_until_complete_cb as _when_complete,
+    )
 except ImportError:
     _when_complete = _stop_loop_of
 
@@ -169,11 +172,13 @@ async def shutdown_asyncgens(loop: SelectorEventLoop) -> None:
     results = await asyncio.gather(*[agen.aclose() for agen in generators], return_exceptions=True)
     for agen, result in zip(generators, results, strict=True):
         if isinstance(result, Exception):
-            loop.call_exception_handler({
-                "message": f"an error occurred during closing of asynchronous generator {agen!r}",
-                "exception": result,
-                "asyncgen": agen,
-            })
+            loop.call_exception_handler(
+                {
+                    "message": f"an error occurred during closing of asynchronous generator {agen!r}",
+                    "exception": result,
+                    "asyncgen": agen,
+                }
+            )
 
 
 # -- forks ---------------------------------------------------------------------------------------------------------

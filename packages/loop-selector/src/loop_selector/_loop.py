@@ -1,7 +1,7 @@
 """The asyncio-facing event loop: every method of :class:`asyncio.AbstractEventLoop`.
 
-The class below is a table of contents. What is called many thousand times a second stands here; the rest is named here and
-written in a module per theme, as functions that take the loop as their first argument.
+The class below is a table of contents. What is called many thousand times a second stands here; the rest is named
+here and written in a module per theme, as functions that take the loop as their first argument.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 import warnings
 import weakref
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, cast
 
 from loop_selector import (
     _connections,
@@ -33,16 +33,20 @@ from loop_selector._registry import Registry
 from loop_selector._scheduler import Scheduler
 from loop_selector._signals import Signals
 from loop_selector._wakeup import Wakeup
-from transport_abc import EventLoop, Plugin
+from transport_abc import EventLoop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from concurrent.futures import ThreadPoolExecutor
     from contextvars import Context
 
+    from _typeshed import HasFileno
+
     from loop_selector._readiness import Watches
+    from transport_abc import Plugin
 
     _PluginT = TypeVar("_PluginT", bound=Plugin)
+    _Ts = TypeVarTuple("_Ts")
 
 __all__ = ["SelectorEventLoop"]
 
@@ -70,7 +74,8 @@ class SelectorEventLoop(EventLoop):
         transports: Mapping[str, Plugin | type[Plugin]] | Iterable[Plugin | type[Plugin]] | None = None,
         poller: Poller | Callable[[], Poller] | None = None,
     ) -> None:
-        self._closed = True  # until everything is there
+        self._closed = self._guarded = True  # until everything is there
+        self._debug = False
         self._plugins = Registry(transports)
         if type(self).time is SelectorEventLoop.time:
             # The clock itself, without a frame of Python around it: it is read in each turn that has timers.
@@ -101,9 +106,7 @@ class SelectorEventLoop(EventLoop):
         _lifecycle.register(self)
 
     def __repr__(self) -> str:
-        return (
-            f"<{type(self).__name__} running={self.is_running()} closed={self.is_closed()} debug={self.get_debug()}>"
-        )
+        return f"<{type(self).__name__} running={self.is_running()} closed={self.is_closed()} debug={self.get_debug()}>"
 
     def __del__(self) -> None:
         if not getattr(self, "_closed", True):
@@ -138,7 +141,9 @@ class SelectorEventLoop(EventLoop):
         """Return the loop's clock, in seconds: a monotonic clock of the system."""
         return time.monotonic()
 
-    def call_soon(self, callback: Callable[..., object], *args: Any, context: Context | None = None) -> asyncio.Handle:
+    def call_soon(
+        self, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
+    ) -> asyncio.Handle:
         """Call a function in the next turn of the loop, in the order of the calls of this method."""
         if self._guarded:
             return self._call_soon_guarded(callback, args, context, "call_soon")
@@ -151,7 +156,7 @@ class SelectorEventLoop(EventLoop):
         return handle
 
     def call_soon_threadsafe(
-        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
     ) -> asyncio.Handle:
         """Call a function soon, from any thread."""
         handle: asyncio.Handle
@@ -164,7 +169,7 @@ class SelectorEventLoop(EventLoop):
         return handle
 
     def call_later(
-        self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self, delay: float, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
         """Call a function after a delay in seconds; at once if it is negative, never if it is infinite."""
         if delay is None:
@@ -183,7 +188,7 @@ class SelectorEventLoop(EventLoop):
         return timer
 
     def call_at(
-        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self, when: float, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
         """Call a function at a time of the loop's clock, in seconds."""
         if when is None:
@@ -239,7 +244,7 @@ class SelectorEventLoop(EventLoop):
         """Return what watches descriptors for transports: see :class:`transport_abc.Readiness`."""
         return self._watches
 
-    def add_reader(self, fd: Any, callback: Callable[..., Any], *args: Any) -> None:
+    def add_reader(self, fd: int | HasFileno, callback: Callable[[*_Ts], Any], *args: *_Ts) -> None:
         """Call a function, in the caller's context, whenever a descriptor is readable.
 
         Args:
@@ -255,17 +260,17 @@ class SelectorEventLoop(EventLoop):
         self._check_closed()
         self._watches.start_reading(number, functools.partial(copy_context().run, callback, *args))
 
-    def remove_reader(self, fd: Any) -> bool:
+    def remove_reader(self, fd: int | HasFileno) -> bool:
         """Undo :meth:`add_reader`; return whether there was something to undo."""
         return self._watches.stop_reading(_sockets.free_descriptor(self, fd))
 
-    def add_writer(self, fd: Any, callback: Callable[..., Any], *args: Any) -> None:
+    def add_writer(self, fd: int | HasFileno, callback: Callable[[*_Ts], Any], *args: *_Ts) -> None:
         """Call a function, in the caller's context, whenever a descriptor is writable; see :meth:`add_reader`."""
         number = _sockets.free_descriptor(self, fd)
         self._check_closed()
         self._watches.start_writing(number, functools.partial(copy_context().run, callback, *args))
 
-    def remove_writer(self, fd: Any) -> bool:
+    def remove_writer(self, fd: int | HasFileno) -> bool:
         """Undo :meth:`add_writer`; return whether there was something to undo."""
         return self._watches.stop_writing(_sockets.free_descriptor(self, fd))
 
@@ -281,7 +286,7 @@ class SelectorEventLoop(EventLoop):
 
     # -- signals ---------------------------------------------------------------------------------------------------
 
-    def add_signal_handler(self, sig: int, callback: Callable[..., object], *args: Any) -> None:
+    def add_signal_handler(self, sig: int, callback: Callable[[*_Ts], object], *args: *_Ts) -> None:
         """Call a function in the loop when a signal arrives; from the main thread only.
 
         Raises:
@@ -297,11 +302,12 @@ class SelectorEventLoop(EventLoop):
 
     # -- transports ------------------------------------------------------------------------------------------------
 
-    def plugin(self, name: str, kind: type[_PluginT]) -> _PluginT:
+    def plugin(self, name: str, kind: Callable[..., _PluginT]) -> _PluginT:
         """Return the plug-in that makes the transports of a name.
 
         Args:
-            name: ``tcp``, ``unix``, ``udp``, ``unix-datagram``, ``ssl``, ``pipe``, ``subprocess``, or another one that is
+            name: ``tcp``, ``unix``, ``udp``, ``unix-datagram``, ``ssl``, ``pipe``, ``subprocess``, or another one
+            that is
                 installed.
             kind: the class that the plug-in must be an instance of, such as :class:`transport_abc.StreamPlugin`.
 
@@ -328,5 +334,6 @@ class SelectorEventLoop(EventLoop):
 def _make_poller(poller: Poller | Callable[[], Poller] | None) -> Poller:
     if poller is None:
         return default_poller()
-    # A poller's class has the methods of a poller as well, unbound.
-    return poller() if isinstance(poller, type) or not hasattr(poller, "poll") else poller
+    # A class of pollers has the methods of a poller as well, unbound.
+    is_ready = hasattr(poller, "poll") and not isinstance(poller, type)
+    return cast("Poller", poller) if is_ready else cast("Callable[[], Poller]", poller)()

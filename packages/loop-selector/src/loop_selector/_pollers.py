@@ -7,6 +7,7 @@ done now. epoll's own bits for errors and hang-ups may be set as well; whoever r
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import select
@@ -77,7 +78,7 @@ else:
             raise NotImplementedError(f"epoll is not available on {sys.platform!r}")
 
 
-if sys.platform != "linux" and hasattr(select, "kqueue"):
+if sys.platform != "linux" and sys.platform != "win32":
 
     class KqueuePoller:
         """Watch over kqueue(2); each direction is a filter of its own."""
@@ -117,10 +118,8 @@ if sys.platform != "linux" and hasattr(select, "kqueue"):
         def _change(self, fd: int, drop: int, add: int) -> None:
             for bit, kind in ((READ, select.KQ_FILTER_READ), (WRITE, select.KQ_FILTER_WRITE)):
                 if drop & bit:
-                    try:
+                    with contextlib.suppress(OSError):  # closed: the system has deleted the filter itself
                         self._kqueue.control([select.kevent(fd, kind, select.KQ_EV_DELETE)], 0, 0)
-                    except (FileNotFoundError, OSError):  # closed: the system has deleted the filter itself
-                        pass
                 if add & bit:
                     self._kqueue.control([select.kevent(fd, kind, select.KQ_EV_ADD)], 0, 0)
             if add:
@@ -184,7 +183,7 @@ class SelectPoller:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)) from None
 
     def _forget_closed(self) -> bool:
-        """Unregister the descriptors that are not open any more, which make select(2) fail; tell whether there were any."""
+        """Unregister what is not open any more and makes select(2) fail; return whether there was something."""
         closed = [fd for fd in self._selector.get_map() if isinstance(fd, int) and not _is_open(fd)]
         for fd in closed:
             self._selector.unregister(fd)
@@ -217,8 +216,8 @@ def _is_open(fd: int) -> bool:
 
 def default_poller() -> Poller:
     """Return the best poller of this system."""
-    if hasattr(select, "epoll"):
+    if sys.platform == "linux":
         return EpollPoller()
-    if hasattr(select, "kqueue"):
+    if sys.platform != "win32" and hasattr(select, "kqueue"):
         return KqueuePoller()
     return SelectPoller()

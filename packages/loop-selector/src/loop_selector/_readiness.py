@@ -1,7 +1,7 @@
 """Which descriptors are watched, for whom, and what is called when they are ready.
 
-Theory of operation. Two tables, from descriptor to callable, are all that the scheduler looks at when a poll returns; the
-poller is told the union of both. Three things make this less simple than it looks:
+Theory of operation. Two tables, from descriptor to callable, are all that the scheduler looks at when a poll returns;
+the poller is told the union of both. Three things make this less simple than it looks:
 
 * A poll's result is a snapshot. A callback early in it may close a descriptor that comes later, and the number may be
   in use again by then, for another file. Every change of a registration is therefore noted in ``changed`` until the

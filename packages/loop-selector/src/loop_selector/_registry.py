@@ -14,12 +14,12 @@ from __future__ import annotations
 import difflib
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from transport_abc import API_VERSION, ENTRY_POINT_GROUP, Plugin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from importlib.metadata import EntryPoint
 
     _PluginT = TypeVar("_PluginT", bound=Plugin)
@@ -181,7 +181,7 @@ class Registry:
         """Return the names that were given, and those of what is installed."""
         return sorted({*self._plugins, *installed()})
 
-    def find(self, name: str, kind: type[_PluginT]) -> _PluginT:
+    def find(self, name: str, kind: Callable[..., _PluginT]) -> _PluginT:
         """Return the plug-in of a name.
 
         Raises:
@@ -191,9 +191,11 @@ class Registry:
         plugin = self._plugins.get(name)
         if plugin is None:
             plugin = self._plugins[name] = self._load(name)
-        if not isinstance(plugin, kind):
-            raise PluginError(f"transport {name!r}: expected a {kind.__name__}, got {plugin!r}")
-        return plugin
+        # Declared as a callable: type checkers refuse an abstract class where a type is expected.
+        wanted: type[Any] = cast(Any, kind)
+        if not isinstance(plugin, wanted):
+            raise PluginError(f"transport {name!r}: expected a {wanted.__name__}, got {plugin!r}")
+        return cast("_PluginT", plugin)
 
     def _load(self, name: str) -> Plugin:
         if name not in installed():
@@ -210,5 +212,7 @@ def _named(given: Mapping[str, object] | Iterable[object] | None) -> Iterable[tu
     for plugin in given or ():
         name = getattr(plugin, "name", None)
         if not isinstance(name, str):
-            raise TypeError(f"a plug-in without a name: expected {{name: plugin}} or an attribute 'name', got {plugin!r}")
+            raise TypeError(
+                f"a plug-in without a name: expected {{name: plugin}} or an attribute 'name', got {plugin!r}"
+            )
         yield name, plugin

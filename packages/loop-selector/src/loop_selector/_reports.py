@@ -31,9 +31,7 @@ def get_exception_handler(loop: SelectorEventLoop) -> Callable[[Any, dict[str, A
     return loop._exception_handler
 
 
-def set_exception_handler(
-    loop: SelectorEventLoop, handler: Callable[[Any, dict[str, Any]], object] | None
-) -> None:
+def set_exception_handler(loop: SelectorEventLoop, handler: Callable[[Any, dict[str, Any]], object] | None) -> None:
     """Have errors given to a function ``handler(loop, context)``; None: to the default handler.
 
     Raises:

@@ -1,10 +1,10 @@
 """Names and addresses, without blocking the loop.
 
 Theory of operation. The system's resolver blocks, for tens of seconds if a name server does not answer, and cannot be
-interrupted. Each look-up therefore has a thread of its own, which ends with it, and not one of the default executor: blocking
-functions of the application cannot starve the resolver, nor slow names the application. At most :data:`_MOST` run at the
-same time, the others wait their turn. The threads are daemons: a look-up that nobody waits for any more does not
-hold up the end of the program.
+interrupted. Each look-up therefore has a thread of its own, which ends with it, and not one of the default executor:
+blocking functions of the application cannot starve the resolver, nor slow names the application. At most
+:data:`_MOST` run at the same time, the others wait their turn. The threads are daemons: a look-up that nobody waits
+for any more does not hold up the end of the program.
 
 A literal address needs no resolver: the same function of the system, told that there is no name in it, answers at once.
 """
@@ -21,8 +21,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Literal, TypeAlias
 
     from loop_selector._loop import SelectorEventLoop
+
+    _IPv4: TypeAlias = tuple[Literal[socket.AddressFamily.AF_INET], socket.SocketKind, int, str, tuple[str, int]]
+    _IPv6: TypeAlias = tuple[
+        Literal[socket.AddressFamily.AF_INET6],
+        socket.SocketKind,
+        int,
+        str,
+        tuple[str, int, int, int] | tuple[int, bytes],
+    ]
+    AddressInfo: TypeAlias = _IPv4 | _IPv6
 
 _logger = logging.getLogger("asyncio")
 
@@ -76,10 +87,10 @@ async def getaddrinfo(
     port: bytes | str | int | None,
     *,
     family: int = 0,
-    type: int = 0,
+    type: int = 0,  # noqa: A002 - asyncio's name
     proto: int = 0,
     flags: int = 0,
-) -> list[tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int] | tuple[str, int, int, int]]]:
+) -> list[AddressInfo]:
     """Resolve a name as :func:`socket.getaddrinfo` does; literal addresses are answered without a thread.
 
     Raises:
@@ -97,7 +108,9 @@ async def getaddrinfo(
 
 
 async def getnameinfo(
-    loop: SelectorEventLoop, sockaddr: tuple[str, int] | tuple[str, int, int] | tuple[str, int, int, int], flags: int = 0
+    loop: SelectorEventLoop,
+    sockaddr: tuple[str, int] | tuple[str, int, int] | tuple[str, int, int, int],
+    flags: int = 0,
 ) -> tuple[str, str]:
     """Resolve an address as :func:`socket.getnameinfo` does.
 
@@ -117,7 +130,11 @@ def _timed_getaddrinfo(loop: SelectorEventLoop, function: Callable[..., Any], *a
     host, port, *options = arguments
     shown = ", ".join(
         [f"{host}:{port!r}"]
-        + [f"{name}={value!r}" for name, value in zip(("family", "type", "proto", "flags"), options, strict=True) if value]
+        + [
+            f"{name}={value!r}"
+            for name, value in zip(("family", "type", "proto", "flags"), options, strict=True)
+            if value
+        ]
     )
     _logger.debug("Get address info %s", shown)
     start = loop.time()

@@ -7,8 +7,8 @@ Theory of operation. One turn of the scheduler is:
 3. move the timers that are due to the queue of ready callbacks;
 4. run the callbacks that are in the queue now; those that they add run in the next turn.
 
-The order gives a descriptor's callbacks of step 2 their follow-up (a future's result, a task's next step) within the same
-turn, and no chain of callbacks can keep descriptors or timers waiting.
+The order gives a descriptor's callbacks of step 2 their follow-up (a future's result, a task's next step) within the
+same turn, and no chain of callbacks can keep descriptors or timers waiting.
 
 The scheduler knows nothing of asyncio. It runs handles, which are anything with a callback (None once cancelled), its
 arguments and a context to run it in. Errors of callbacks go to the function given for that; KeyboardInterrupt and
@@ -127,7 +127,7 @@ class Scheduler:
 
     # -- the fast turn ---------------------------------------------------------------------------------------------
 
-    def _run_fast(self) -> None:  # noqa: C901 - one function on purpose: a call costs more than what it would hold
+    def _run_fast(self) -> None:  # noqa: C901, PLR0915 - a call costs more than what it would hold
         watches = self.watches
         reader_of = watches.readers.get
         changed = watches.changed

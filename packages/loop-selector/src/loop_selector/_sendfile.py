@@ -1,9 +1,9 @@
 """Send files: ``os.sendfile`` where it works, blocks read in a thread where it does not.
 
-Theory of operation. ``os.sendfile`` moves bytes from a regular file to a socket without a copy into the process. It is refused
-for other kinds of files, and cannot be used above TLS. Then the file is read in blocks, in the default executor, and each
-block is sent when the one before it has gone. Whatever happens, the position of the file is in the end right behind
-the last byte that was sent.
+Theory of operation. ``os.sendfile`` moves bytes from a regular file to a socket without a copy into the process. It
+is refused for other kinds of files, and cannot be used above TLS. Then the file is read in blocks, in the default
+executor, and each block is sent when the one before it has gone. Whatever happens, the position of the file is in the
+end right behind the last byte that was sent.
 """
 
 from __future__ import annotations
@@ -155,9 +155,7 @@ async def _send_blocks(
         _set_position(file, offset, sent)
 
 
-async def _read(
-    loop: SelectorEventLoop, file: Any, buffer: memoryview, sent: int, count: int | None
-) -> memoryview:
+async def _read(loop: SelectorEventLoop, file: Any, buffer: memoryview, sent: int, count: int | None) -> memoryview:
     """Read the next block, in a thread; empty at the end."""
     if count is not None:
         buffer = buffer[: count - sent]

@@ -1,21 +1,22 @@
 """The raw socket methods, and the waiting beneath them.
 
-Theory of operation. Each method tries the operation at once, and waits for readiness only if it would block. The operation
-itself is always made in the awaiting task's own step, never in the readiness callback: a task that is cancelled
-between the two finds the data still in the kernel, and nothing is lost.
+Theory of operation. Each method tries the operation at once, and waits for readiness only if it would block. The
+operation itself is always made in the awaiting task's own step, never in the readiness callback: a task that is
+cancelled between the two finds the data still in the kernel, and nothing is lost.
 
 A wait registers the descriptor and takes the registration back when the operation ends, however it ends. Several tasks
 may wait for one socket; all of them are woken and try again.
 
 A socket may be closed by its owner while a task waits. The kernel then forgets the registration without a word, so
-nothing would ever wake the task. Whoever closes a socket runs in the loop's thread; hence the waits are looked through when
-the loop has run everything and is about to sleep, and those whose socket is closed get an error. Many waits are looked
-through less often, in order not to cost more than they save.
+nothing would ever wake the task. Whoever closes a socket runs in the loop's thread; hence the waits are looked
+through when the loop has run everything and is about to sleep, and those whose socket is closed get an error. Many
+waits are looked through less often, in order not to cost more than they save.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import socket
@@ -277,10 +278,8 @@ async def sock_sendall(loop: SelectorEventLoop, sock: socket.socket, data: Reada
     try:
         while rest:
             await wait.ready()
-            try:
+            with contextlib.suppress(*_WOULD_BLOCK):
                 rest = rest[sock.send(rest) :]
-            except _WOULD_BLOCK:
-                pass
     finally:
         loop._waits.end(wait)
 
@@ -337,5 +336,3 @@ def _check_connected(sock: socket.socket, address: Any) -> None:
     error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if error:
         raise OSError(error, f"Connect call failed {address}")
-
-

@@ -1,4 +1,4 @@
-"""TLS, as far as the loop is concerned: the checks of arguments, and the wrapper around the transport of a connection."""
+"""TLS, as far as the loop is concerned: the checks of arguments, and the wrapper around a connection's transport."""
 
 from __future__ import annotations
 

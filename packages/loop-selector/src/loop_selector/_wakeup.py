@@ -13,8 +13,8 @@ send again. An exception (Ctrl-C) in the middle of either side clears the flag, 
 The C-level handler of the module ``signal`` writes into the same socket (``signal.set_wakeup_fd``). The bytes carry no
 information. A full socket is no loss: there are bytes to read, so the loop wakes up.
 
-If the pair breaks (end of file, reset, closed by somebody who closes descriptors that are not theirs), it is replaced by
-a new one and the fault is reported. The old descriptors are closed only while they still are ours.
+If the pair breaks (end of file, reset, closed by somebody who closes descriptors that are not theirs), it is replaced
+by a new one and the fault is reported. The old descriptors are closed only while they still are ours.
 """
 
 from __future__ import annotations
