@@ -1,9 +1,9 @@
 """The rules of behaviour as checks, which anyone can run on their own transport, loop or plug-in.
 
-A check tries one rule on a subject, and says how it was broken. It needs a running loop and nothing outside the standard
-library::
+A check tries one rule on a subject and says how it was broken. It needs nothing outside the standard library::
 
     results = run_checks(stream_checks(), StreamSubject(make_pair=make_pair))
+    print(matrix({"mine": results}))
 
 or, one test for each check, in whatever runs your tests::
 
@@ -15,6 +15,9 @@ or, one test for each check, in whatever runs your tests::
 """
 
 from transport_abc.testing._check import Check, CheckFailed
+from transport_abc.testing._datagrams import datagram_checks
+from transport_abc.testing._plugin_checks import plugin_checks
+from transport_abc.testing._readiness_checks import readiness_checks
 from transport_abc.testing._recorders import BufferedRecorder, DatagramRecorder, Recorder
 from transport_abc.testing._runner import Outcome, Result, matrix, run_checks, to_json
 from transport_abc.testing._streams import stream_checks
@@ -47,9 +50,12 @@ __all__ = [
     "Result",
     "StreamSubject",
     "Subject",
+    "datagram_checks",
     "implementation_of",
     "matrix",
     "pairs_from",
+    "plugin_checks",
+    "readiness_checks",
     "run_checks",
     "serve_with",
     "stream_checks",
