@@ -35,6 +35,10 @@ __all__ = ["ReadPipeTransport", "WritePipeTransport"]
 _READER_GONE = select.POLLERR | select.POLLHUP | select.POLLNVAL | getattr(select, "POLLRDHUP", 0)
 
 
+_held: dict[int, Any] = {}
+"""Keeps the files of open transports from being collected together with them, which would close the file first."""
+
+
 class _PipeEnd(Endpoint):
     """Own the file object of one end of a pipe.
 
@@ -70,12 +74,14 @@ class _PipeEnd(Endpoint):
             os.set_blocking(fd, False)
         else:
             self._mode = make_non_blocking(fd)
+            _held[id(pipe)] = pipe
         self._pipe = pipe
         super().__init__(loop, protocol, context=context, extra={"pipe": pipe})
 
     def _close_resource(self) -> None:
         pipe, self._pipe = self._pipe, None
         if pipe is not None:
+            _held.pop(id(pipe), None)
             if self._mode is not None:
                 give_back(self._fd, self._mode)
             pipe.close()
