@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     described = machine.describe()
     print(", ".join(f"{name} {value}" for name, value in described.items()))
     if described["load average"] > _BUSY:
-        print("The machine is busy: compare ratios, not figures.")
+        print("The machine is busy: compare ratios, not figures.", flush=True)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         runs = [_run(told, python, cases, Path(folder)) for python in (told.python or sys.executable).split(",")]
     _write(told, described, runs)
@@ -86,7 +86,7 @@ def _run(told: argparse.Namespace, python: str, cases: Sequence[Case], folder: P
         figures = "  ".join(f"{name} {cost(outcome)}" for name, outcome in result.outcomes.items() if outcome.samples)
         print(f"{case.name:18} {time.monotonic() - started:4.0f} s  {figures}", file=sys.stderr, flush=True)
     print("\n" + "\n".join(tables(run)))
-    print(f"\nAims missed: {missed(run)}")
+    print(f"\nAims missed: {missed(run)}", flush=True)
     return run
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-LIMIT = 60.0
+LIMIT = 30.0
 """Seconds after which a process that still runs is killed."""
 
 _GRACE = 5.0

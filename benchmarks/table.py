@@ -128,22 +128,25 @@ def _grown(fewest: CaseResult, most: CaseResult, names: list[str]) -> Iterator[s
 
 def _notes(run: Run) -> Iterator[str]:
     """Say what was left out, and why; once for a contestant that did nothing at all."""
-    said = set()
+    said: set[tuple[str, str]] = set()
     for result in run.results:
         for name, outcome in result.outcomes.items():
-            reason = outcome.absent or (outcome.failed and f"failed: {outcome.failed}")
+            reason = _reason(outcome)
             # That the bare server only echoes needs no mention.
             if reason and name != FLOOR and (name, reason) not in said:
+                if not said:
+                    yield ""
                 said.add((name, reason))
-                where = result.case.name if name in run.contestants else "left out"
-                yield f"{'' if len(said) > 1 else chr(10)}{name}: {where}: {' '.join(reason.split())[-_NOTE:]}"
+                yield f"{name}: {result.case.name if name in run.contestants else 'left out'}: {reason}"
+
+
+def _reason(outcome: Outcome) -> str:
+    if outcome.failed:
+        return f"failed: ... {' '.join(outcome.failed.split())[-_NOTE:]}"
+    return " ".join((outcome.absent or "").split())[:_NOTE]
 
 
 def _aligned(rows: list[list[str]]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        first, *others = (
-            cell.ljust(width) if not i else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        yield "  ".join([first, *others]).rstrip()
+    first_width, *widths = (max(map(len, column)) for column in zip(*rows, strict=True))
+    for first, *others in rows:
+        yield "  ".join([first.ljust(first_width), *map(str.rjust, others, widths)]).rstrip()

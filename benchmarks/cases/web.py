@@ -27,12 +27,13 @@ async def _uvicorn(place: Place) -> AsyncIterator[str]:
     config = uvicorn.Config(_hello, access_log=False, log_level="critical", lifespan="off", ws="none")
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
+        port = str(listener.getsockname()[1])
         serving = asyncio.ensure_future(server.serve(sockets=[listener]))
         while not server.started and not serving.done():  # noqa: ASYNC110 -- it has no event to wait for
             await asyncio.sleep(0.01)
         if serving.done():
             serving.result()
-        yield str(listener.getsockname()[1])
+        yield port
         server.should_exit = True
         await serving
 

@@ -73,11 +73,14 @@ static void echo(Connection *c) {
     }
 }
 
-static void echo_datagram(int fd) {
-    struct sockaddr_in peer;
-    socklen_t length = sizeof peer;
-    ssize_t n = recvfrom(fd, buffer, sizeof buffer, 0, (struct sockaddr *)&peer, &length);
-    if (n >= 0 && sendto(fd, buffer, (size_t)n, 0, (struct sockaddr *)&peer, length) < 0 && errno != EAGAIN) die("sendto");
+static void echo_datagrams(int fd) {
+    for (;;) {
+        struct sockaddr_in peer;
+        socklen_t length = sizeof peer;
+        ssize_t n = recvfrom(fd, buffer, sizeof buffer, 0, (struct sockaddr *)&peer, &length);
+        if (n < 0) return;
+        sendto(fd, buffer, (size_t)n, 0, (struct sockaddr *)&peer, length);
+    }
 }
 
 static void answer(void) {
@@ -141,7 +144,7 @@ int main(int argc, char **argv) {
             else if (fd != listener)
                 echo(&connections[fd]);
             else if (type == SOCK_DGRAM)
-                echo_datagram(fd);
+                echo_datagrams(fd);
             else
                 accept_all(fd);
         }
