@@ -1,0 +1,145 @@
+"""Make every loop that a test asks for one of the loop under test.
+
+A test gets its loop from ``asyncio.new_event_loop()``, from the policy, from ``asyncio.run()``, or by calling
+``asyncio.SelectorEventLoop`` with or without a selector (ours then polls with it). The first three end in the default policy's factory; the
+fourth is a name that tests look up when they run. A few base classes build a bare ``BaseEventLoop`` and replace
+its inside by mocks; their ``setUp`` is replaced by one that makes a real loop, except for asyncio's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import selectors
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+LOOPS = ("loop_selector", "asyncio", "uvloop")
+"""What can be tested: the module whose ``new_event_loop`` makes the loops."""
+
+
+class Maker:
+    """Make loops of one kind and count them.
+
+    Args:
+        kind: one of :data:`LOOPS`.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.made = 0
+        self.is_stock = kind == "asyncio"
+        self._module: Any = importlib.import_module(kind)
+        self._class = asyncio.SelectorEventLoop
+        sample = self()
+        sample.close()
+        self.loop_class = type(sample)
+
+    def __call__(self, selector: selectors.BaseSelector | None = None) -> asyncio.AbstractEventLoop:
+        """Make a loop. A selector is honoured where the loop can poll with it."""
+        self.made += 1
+        if self.is_stock:
+            return self._class(selector)
+        if selector is not None and hasattr(self._module, "SelectPoller") and not _is_epoll(selector):
+            poller = self._module.SelectPoller(selector)
+            return cast("asyncio.AbstractEventLoop", self._module.SelectorEventLoop(poller=poller))
+        if selector is not None:
+            selector.close()
+        return cast("asyncio.AbstractEventLoop", self._module.new_event_loop())
+
+
+def _is_epoll(selector: selectors.BaseSelector) -> bool:
+    return "Epoll" in type(selector).__name__
+
+
+def install(make: Maker) -> None:
+    """Swap the loop in, in this process, for good."""
+    policy = asyncio.DefaultEventLoopPolicy
+    policy._loop_factory = staticmethod(make)  # type: ignore[attr-defined]
+    stand_in = _stand_in_for_the_class(make)
+    asyncio.SelectorEventLoop = stand_in  # type: ignore[misc, assignment]
+    if hasattr(asyncio, "EventLoop"):
+        asyncio.EventLoop = stand_in
+
+
+def _stand_in_for_the_class(make: Maker) -> type:
+    """Look like a loop class to those who call it and to those who ask isinstance()."""
+
+    class StandIn(type):
+        def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+            return make(*args, **kwargs)
+
+        def __instancecheck__(cls, instance: object) -> bool:
+            return isinstance(instance, make.loop_class)
+
+    return StandIn("SelectorEventLoop", (), {})
+
+
+def adapt(module: ModuleType, make: Maker) -> None:
+    """Replace what in a test module builds a loop out of asyncio's parts."""
+    adapter = _ADAPTERS.get(module.__name__.rpartition(".")[2])
+    if adapter is not None:
+        adapter(module, make)
+
+
+def _adapt_utils(utils: Any, make: Maker) -> None:
+    """Use a real loop where a test asks for one with a false clock and writes no script for the clock."""
+    new_scripted_loop = utils.TestCase.new_test_loop
+
+    def new_test_loop(self: Any, script: object = None) -> asyncio.AbstractEventLoop:
+        loop = make() if script is None else new_scripted_loop(self, script)
+        self.set_event_loop(loop)
+        return cast("asyncio.AbstractEventLoop", loop)
+
+    utils.TestCase.new_test_loop = new_test_loop
+
+
+def _adapt_runners(runners: Any, make: Maker) -> None:
+    """Keep the one thing that the tests look at: whether the asynchronous generators were shut down."""
+
+    def new_loop(_: object) -> asyncio.AbstractEventLoop:
+        loop: Any = make()
+        loop.shutdown_ag_run = False
+
+        async def shutdown_asyncgens() -> None:
+            loop.shutdown_ag_run = True
+
+        loop.shutdown_asyncgens = shutdown_asyncgens
+        return cast("asyncio.AbstractEventLoop", loop)
+
+    runners.BaseTest.new_loop = new_loop
+
+
+def _set_up_with(case: Any, make: Maker) -> None:
+    set_up_stock = case.setUp
+
+    def set_up(self: Any) -> None:
+        if make.is_stock:
+            make.made += 1
+            set_up_stock(self)
+            return
+        super(case, self).setUp()
+        self.loop = make()
+        self.set_event_loop(self.loop)
+
+    case.setUp = set_up
+
+
+def _adapt_pep492(pep492: Any, make: Maker) -> None:
+    _set_up_with(pep492.BaseTest, make)
+
+
+def _adapt_base_events(base_events: Any, make: Maker) -> None:
+    _set_up_with(base_events.BaseEventLoopTests, make)
+    selector_events: Any = importlib.import_module("asyncio.selector_events")
+    selector_events.BaseSelectorEventLoop = _stand_in_for_the_class(make)
+
+
+_ADAPTERS: dict[str, Callable[[Any, Maker], None]] = {
+    "utils": _adapt_utils,
+    "test_runners": _adapt_runners,
+    "test_pep492": _adapt_pep492,
+    "test_base_events": _adapt_base_events,
+}
