@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from loop_selector import MissingTransportError
+from loop_selector import MissingTransportError, SelectorEventLoop
+from transport_abc import Plugin
 from transport_examples import (
     open_socket,
     pipe_echo,
@@ -97,6 +99,9 @@ async def _tls(message: bytes) -> bytes:
             return await tls_echo_client.echo(host, port, message, client_context(str(authority)))
 
 
+PATIENCE = 10.0
+"""Seconds after which a demonstration has failed."""
+
 DEMONSTRATIONS = [
     Demonstration("tcp", "echo server and client", _tcp),
     Demonstration("tcp", "an open socket, registered", open_socket.receive),
@@ -109,11 +114,20 @@ DEMONSTRATIONS = [
 ]
 
 
+def _check_installed(transport: str) -> None:
+    """Raise what the loop raises for a transport that is missing, before anything is started that would wait for it."""
+    loop = asyncio.get_running_loop()
+    if isinstance(loop, SelectorEventLoop):
+        loop.plugin(transport, Plugin)
+
+
 async def demonstrate(demonstration: Demonstration, message: bytes) -> Outcome:
     """Run one demonstration and tell how it went; never raises for a transport that is missing or fails."""
     start = time.perf_counter()
     try:
-        echo = await demonstration.echo(message)
+        _check_installed(demonstration.transport)
+        async with asyncio.timeout(PATIENCE):
+            echo = await demonstration.echo(message)
     except MissingTransportError as exc:
         state, detail = "not installed", str(exc)
     except Exception as exc:

@@ -49,7 +49,11 @@ class PlainServer(Protocol):
     async def upgrade(self) -> None:
         """Shake hands; from then on the connection belongs to the EchoServer."""
         protocol = EchoServer()
-        tls = await get_running_loop().start_tls(self.transport, protocol, self.context, server_side=True)
+        try:
+            tls = await get_running_loop().start_tls(self.transport, protocol, self.context, server_side=True)
+        except Exception:
+            self.transport.abort()  # neither plain text nor TLS: there is nothing left to be said
+            raise
         if tls is not None:
             protocol.connection_made(tls)
 
