@@ -123,6 +123,11 @@ async def spawn_shell(command: str, **options: Any) -> tuple[ProcessTransport, R
     return await SubprocessPlugin().spawn(asyncio.get_running_loop(), Recorder, command, shell=True, **options)
 
 
+async def spawn_with(factory: Callable[[], Any], *args: str, **options: Any) -> tuple[ProcessTransport, Any]:
+    """Start a program with a protocol of the caller's."""
+    return await SubprocessPlugin().spawn(asyncio.get_running_loop(), factory, args, **options)
+
+
 async def wait(transport: ProcessTransport) -> int:
     async with asyncio.timeout(LIMIT):
         return await transport._wait()
