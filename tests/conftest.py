@@ -36,10 +36,10 @@ def _descriptors() -> dict[int, str]:
     for name in os.listdir("/dev/fd"):
         try:
             status = os.fstat(int(name))
-        except OSError:  # the one that listed the folder
+            link = Path("/proc/self/fd", name)
+            found[int(name)] = str(link.readlink()) if link.is_symlink() else f"inode {status.st_ino}"
+        except OSError:  # the one that listed the folder, or one that an ending thread has closed meanwhile
             continue
-        link = Path("/proc/self/fd", name)
-        found[int(name)] = str(link.readlink()) if link.is_symlink() else f"inode {status.st_ino}"
     return found
 
 
@@ -49,6 +49,7 @@ def _children() -> dict[int, str]:
     for children in Path("/proc/self/task").glob("*/children"):
         with contextlib.suppress(OSError):  # a thread or a process that ended just now
             for pid in children.read_text().split():
+                with contextlib.suppress(FileNotFoundError):  # an ending thread has waited for it meanwhile
                 found[int(pid)] = Path("/proc", pid, "comm").read_text().strip()
     return found
 
