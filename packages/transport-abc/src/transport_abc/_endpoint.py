@@ -21,6 +21,7 @@ aborted, then ``connection_lost`` gets the exception. KeyboardInterrupt and Syst
 
 from __future__ import annotations
 
+import logging
 import warnings
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
 __all__ = ["Endpoint"]
 
 _NO_CONTEXT = Context()
+
+_logger = logging.getLogger("asyncio")
+
+_DROPPED_WRITES_WARNING = 5  # asyncio warns from the fifth write on a lost connection
 
 
 class Endpoint(BaseTransport):
@@ -89,14 +94,16 @@ class Endpoint(BaseTransport):
     def _describe(self) -> list[str]:
         """Return the words of the repr; subclasses add theirs."""
         state = "closed" if self._conn_lost else "closing" if self._closing else "open"
-        peer = self._extra.get("peername")
+        peer = self.get_extra_info("peername")
         return [state] if peer is None else [state, f"peer={peer!r}"]
 
     def __del__(self) -> None:
         # The attribute is missing when __init__ itself failed.
         if not self._conn_lost and getattr(self, "_protocol", None) is not None:
-            warnings.warn(f"unclosed transport {self!r}", ResourceWarning, source=self, stacklevel=2)
-            self._close_resource()
+            try:
+                warnings.warn(f"unclosed transport {self!r}", ResourceWarning, source=self, stacklevel=2)
+            finally:  # a warning may be an error
+                self._close_resource()
 
     # -- the beginning ---------------------------------------------------------------------------------------------
 
@@ -168,7 +175,7 @@ class Endpoint(BaseTransport):
     def _report(self, message: str, exc: BaseException) -> None:
         """Report an error that no caller can be told of."""
         context = {"message": message, "exception": exc, "transport": self, "protocol": self._protocol}
-        peer = self._extra.get("peername")
+        peer = self.get_extra_info("peername")
         if peer is not None:
             context["peername"] = peer
         self._loop.call_exception_handler(context)
@@ -186,6 +193,13 @@ class Endpoint(BaseTransport):
     def _fatal_error(self, exc: BaseException, message: str = "Fatal error on transport") -> None:
         """Do as :meth:`_fail`, under the name that asyncio's SSLProtocol calls on the transport below it."""
         self._fail(exc, message)
+
+    def _count_dropped(self) -> None:
+        """Count what is written after the connection was lost, and warn once; while it is closing that is ordinary."""
+        if self._conn_lost:
+            self._conn_lost += 1
+            if self._conn_lost == _DROPPED_WRITES_WARNING + 1 and self._protocol is not None:
+                _logger.warning("%r: data written after the connection was lost is dropped", self)
 
     # -- the end ---------------------------------------------------------------------------------------------------
 
