@@ -50,7 +50,7 @@ def _children() -> dict[int, str]:
         with contextlib.suppress(OSError):  # a thread or a process that ended just now
             for pid in children.read_text().split():
                 with contextlib.suppress(FileNotFoundError):  # an ending thread has waited for it meanwhile
-                found[int(pid)] = Path("/proc", pid, "comm").read_text().strip()
+                    found[int(pid)] = Path("/proc", pid, "comm").read_text().strip()
     return found
 
 
