@@ -202,7 +202,9 @@ async def sendfile(
     if transport.is_closing():
         raise RuntimeError("Transport is closing")
     mode = getattr(getattr(transport, "_sendfile_compatible", None), "name", None)
-    if mode == "UNSUPPORTED" or not isinstance(transport, asyncio.Transport):
+    # Datagram transports may be instances of asyncio.Transport too: asyncio's are.
+    is_stream = isinstance(transport, asyncio.Transport) and not isinstance(transport, asyncio.DatagramTransport)
+    if mode == "UNSUPPORTED" or not is_stream:
         raise RuntimeError(f"sendfile is not supported for transport {transport!r}")
     _check_arguments(file, offset, count)
     native = getattr(transport, "_sendfile", None)
