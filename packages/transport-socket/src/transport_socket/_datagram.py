@@ -17,6 +17,7 @@ reports the socket again as long as more are waiting.
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from asyncio.trsock import TransportSocket
 from collections import deque
@@ -28,7 +29,6 @@ from transport_socket._address import checker_of, is_same
 from transport_socket._stream import name_of
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable
 
     from _typeshed import ReadableBuffer
@@ -50,7 +50,8 @@ _MOST_KNOWN = 1024
 """Addresses that were found to be good; a bound on memory, nothing else."""
 
 
-class DatagramSocketTransport(FlowControl, DatagramTransport):
+# asyncio's datagram transports are instances of asyncio.Transport as well, and its tests ask for it.
+class DatagramSocketTransport(FlowControl, DatagramTransport, asyncio.Transport):
     """Exchange datagrams through a socket; the transport owns the socket and closes it.
 
     Args:

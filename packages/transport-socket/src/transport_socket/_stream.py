@@ -8,7 +8,7 @@ import struct
 from asyncio.trsock import TransportSocket
 from typing import TYPE_CHECKING, Any
 
-from transport_abc import DescriptorTransport
+from transport_socket._sendfile import SendfileTransport
 
 if TYPE_CHECKING:
     import asyncio
@@ -24,7 +24,7 @@ _INTERNET = frozenset({socket.AF_INET, socket.AF_INET6})
 _UCRED = struct.Struct("iII")  # struct ucred of unix(7): pid, uid, gid
 
 
-class SocketTransport(DescriptorTransport):
+class SocketTransport(SendfileTransport):
     """Carry a stream over a connected socket; the transport owns the socket and closes it.
 
     ``get_extra_info`` knows ``peername``, ``sockname``, ``socket`` and, for Unix sockets on Linux, ``peercred``: the
