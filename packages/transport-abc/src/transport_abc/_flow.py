@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from abc import abstractmethod
 
 from transport_abc._endpoint import Endpoint
@@ -11,10 +10,6 @@ __all__ = ["DEFAULT_HIGH_WATER", "FlowControl"]
 
 DEFAULT_HIGH_WATER = 64 * 1024
 """Bytes that may be buffered before the protocol is asked to pause; asyncio's default."""
-
-_logger = logging.getLogger("asyncio")
-
-_DROPPED_WRITES_WARNING = 5  # asyncio warns from the fifth write on a lost connection
 
 
 class FlowControl(Endpoint):
@@ -58,10 +53,3 @@ class FlowControl(Endpoint):
         if self._protocol_paused and self.get_write_buffer_size() <= self._low:
             self._protocol_paused = False
             self._call("resume_writing")
-
-    def _count_dropped(self) -> None:
-        """Count what is written after the connection was lost, and warn once; while it is closing that is ordinary."""
-        if self._conn_lost:
-            self._conn_lost += 1
-            if self._conn_lost == _DROPPED_WRITES_WARNING + 1 and self._protocol is not None:
-                _logger.warning("%r: data written after the connection was lost is dropped", self)

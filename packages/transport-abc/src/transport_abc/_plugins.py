@@ -103,7 +103,7 @@ class WrapperPlugin(Plugin):
     """Make transports that change what another stream transport carries, such as TLS."""
 
     @abstractmethod
-    def wrap(self, loop: TransportLoop, protocol: Any, **options: Any) -> WrapperTransport:
+    def wrap(self, loop: TransportLoop, protocol: Any, *args: Any, **options: Any) -> WrapperTransport:
         """Make a wrapper, not yet connected, for the protocol above it.
 
         The wrapper is the protocol of the transport below: hand it out from a protocol factory, or give it to

@@ -2,11 +2,11 @@
 
 A wrapper is one object with two faces: the transport of the protocol above it, and the protocol of the transport
 below it. What comes from below arrives in ``data_received``, is changed and given to
-:meth:`WrapperTransport._deliver`; what comes from above arrives in ``write``, is changed and given to the transport
-below. Everything else is passed through.
+:meth:`WrapperTransport._deliver`; what comes from above arrives in :meth:`WrapperTransport._send`, is changed and given
+to the transport below. Everything else is passed through.
 
 The wrapper shares the context of the transport below, so that callbacks from below need not enter it again. Below a
-transport of another implementation it has a context of its own.
+transport of another implementation it has a context of its own, which it enters by :meth:`WrapperTransport._run`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from transport_abc._endpoint import Endpoint
 from transport_abc._protocols import Protocol
 from transport_abc._read_side import _is_buffered
 from transport_abc._transports import Transport
+from transport_abc._write_side import _flat
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from _typeshed import ReadableBuffer
 
@@ -41,6 +42,8 @@ class WrapperTransport(Endpoint, Transport, Protocol):
     _lower: Transport
     _buffered = False
     _foreign = False
+    _eof = False
+    _loss: BaseException | None = None
 
     def __init__(self, loop: TransportLoop, protocol: BaseProtocol | asyncio.BaseProtocol) -> None:
         super().__init__(loop, protocol)
@@ -63,7 +66,16 @@ class WrapperTransport(Endpoint, Transport, Protocol):
         """Return what the wrapper knows, or else what the transport below knows."""
         if name in self._extra:
             return self._extra[name]
-        return self._lower.get_extra_info(name, default) if hasattr(self, "_lower") else default
+        return self._lower.get_extra_info(name, default) if self._is_connected() else default
+
+    def _is_connected(self) -> bool:
+        """Tell whether there is a transport below."""
+        return hasattr(self, "_lower")
+
+    def __del__(self) -> None:
+        # One that never got a transport below, as the connection was refused, has left nothing unclosed.
+        if self._is_connected():
+            super().__del__()
 
     # -- from below ------------------------------------------------------------------------------------------------
 
@@ -85,6 +97,10 @@ class WrapperTransport(Endpoint, Transport, Protocol):
         self._call_connection_made()
         if not self._ready.done():
             self._ready.set_result(None)
+
+    def _run(self, callback: Callable[..., Any], *args: Any) -> Any:
+        """Call a method that calls the protocol above, in the context of this transport."""
+        return self._enter(callback, *args) if self._foreign else callback(*args)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from below; a subclass changes them before it delivers them."""
@@ -134,9 +150,8 @@ class WrapperTransport(Endpoint, Transport, Protocol):
         if not self._conn_lost:
             self._closing = True
             self._conn_lost = 1
-            self._call_connection_lost(exc if self._loss is None else self._loss)
-
-    _loss: BaseException | None = None
+            self._run(self._call_connection_lost, exc if self._loss is None else self._loss)
+            self._loss = None
 
     def pause_writing(self) -> None:
         """Pass the state of the write buffer below on."""
@@ -175,16 +190,38 @@ class WrapperTransport(Endpoint, Transport, Protocol):
         return self._lower.get_write_buffer_size()
 
     def write(self, data: ReadableBuffer) -> None:
-        """Send bytes through the transport below; a subclass changes them first."""
-        self._lower.write(data)
+        """Send bytes through the transport below; see :class:`transport_abc.WriteTransport`."""
+        flat = _flat(data)
+        if self._accepts("write") and len(flat):
+            self._send(flat)
 
     def writelines(self, list_of_data: Iterable[ReadableBuffer]) -> None:
-        """Send the concatenation of several bytes-like objects, through :meth:`write`."""
-        self.write(b"".join(list_of_data))
+        """Send the concatenation of several bytes-like objects; see :class:`transport_abc.WriteTransport`."""
+        data = b"".join(map(_flat, list_of_data))
+        if self._accepts("writelines") and data:
+            self._send(data)
+
+    def _send(self, data: bytes | memoryview) -> None:
+        """Send bytes through the transport below; a hook for subclasses, which change them.
+
+        Args:
+            data: at least one byte; unless it is ``bytes``, it may change after this call.
+        """
+        self._lower.write(data)
+
+    def _accepts(self, method: str) -> bool:
+        """Tell whether more may be written; a write on a connection that is gone is dropped and counted."""
+        if self._eof:
+            raise RuntimeError(f"Cannot call {method}() after write_eof()")
+        if self._closing:
+            self._count_dropped()
+        return not self._closing
 
     def write_eof(self) -> None:
         """Close the writing half of the transport below."""
-        self._lower.write_eof()
+        if not self._closing and not self._eof:
+            self._eof = True
+            self._lower.write_eof()
 
     def can_write_eof(self) -> bool:
         """Return True if the transport below can close its writing half."""
@@ -194,11 +231,13 @@ class WrapperTransport(Endpoint, Transport, Protocol):
         """Close the transport below once what is buffered has been sent."""
         if not self._closing:
             self._closing = True
-            self._lower.close()
+            if self._is_connected():
+                self._lower.close()
 
     def _force_close(self, exc: BaseException | None) -> None:
         """Abort the transport below; its loss ends this one, with the reason given here."""
         if not self._conn_lost and self._loss is None:
             self._closing = True
             self._loss = exc
-            self._lower.abort()
+            if self._is_connected():
+                self._lower.abort()
