@@ -28,7 +28,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if inspect.iscoroutinefunction(metafunc.function):
         metafunc.fixturenames.append("new_loop")
     if "new_loop" in metafunc.fixturenames:
-        metafunc.parametrize("new_loop", [_new_loop(name) for name in LOOPS], ids=LOOPS)
+        names = getattr(metafunc.module, "LOOPS", LOOPS)
+        metafunc.parametrize("new_loop", [_new_loop(name) for name in names], ids=names)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -338,17 +338,20 @@ async def test_failing_callback_is_reported_once_and_ends_the_process(callback: 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="/proc shows the descriptors of other processes")
 async def test_children_inherit_the_standard_descriptors_and_no_others() -> None:
-    first, first_protocol = await spawn("cat")
+    started = [await spawn("cat")]
     reading, writing = pipe_files()
-    second, second_protocol = await spawn("cat")
-    third, third_protocol = await spawn("cat", close_fds=False)
-    fourth, fourth_protocol = await spawn("cat", pass_fds=[writing.fileno()])
+    started.append(await spawn("cat"))
+    started.append(await spawn("cat", close_fds=False))
+    started.append(await spawn("cat", pass_fds=[writing.fileno()]))
+    for transport, protocol in started:  # until it echoes, the linker may have a library open
+        write_to(transport, b"hello")
+        await protocol.seen("pipe_data_received", 1)
+    first, second, third, fourth = (transport for transport, _ in started)
     assert _descriptors_of(first) == _descriptors_of(second) == {0, 1, 2}
     assert _descriptors_of(third) == {0, 1, 2} | _inheritable()
     assert _descriptors_of(fourth) == {0, 1, 2, writing.fileno()}
-    for transport in (first, second, third, fourth):
+    for transport, protocol in started:
         end_input(transport)
-    for protocol in (first_protocol, second_protocol, third_protocol, fourth_protocol):
         await protocol.seen("connection_lost")
     reading.close()
     writing.close()

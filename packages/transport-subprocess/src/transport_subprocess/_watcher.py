@@ -101,16 +101,16 @@ class Child:
         Raises:
             PermissionError: if the process runs with another user's rights.
         """
-        with contextlib.suppress(ProcessLookupError):
-            if self._by_pidfd:
+        if self._by_pidfd:
+            with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self.fd, number)
-            else:
-                self._popen.send_signal(number)
+        elif self.reap() is None:
+            self._popen.send_signal(number)  # safe, as the status was not read yet
 
     def kill(self) -> None:
         """Kill the process, unless it has exited; errors as :meth:`send_signal`."""
         if self.reap() is None:
-            self._popen.kill()  # safe, as it is not waited for; programs replace the method to see it called
+            self._popen.kill()  # safe likewise; programs replace the method to see it called
 
     def close(self) -> None:
         """Stop watching; a process that still runs is given up."""
