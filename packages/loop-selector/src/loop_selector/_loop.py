@@ -12,6 +12,7 @@ import time
 import warnings
 import weakref
 from contextvars import copy_context
+from heapq import heappush
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, cast
 
 from loop_selector import (
@@ -184,7 +185,8 @@ class SelectorEventLoop(EventLoop):
         timer._context = copy_context() if context is None else context
         timer._when = when
         timer._scheduled = True
-        self._timers.push(when, timer)
+        timers = self._timers
+        heappush(timers.heap, (when, timers.sequence(), timer))
         return timer
 
     def call_at(

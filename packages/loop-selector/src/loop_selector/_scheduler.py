@@ -2,13 +2,16 @@
 
 Theory of operation. One turn of the scheduler is:
 
-1. wait until a descriptor is ready, a timer is due or something wakes the poller; not at all if callbacks are ready;
-2. call what is registered for each ready descriptor, straight from the poll's result;
-3. move the timers that are due to the queue of ready callbacks;
-4. run the callbacks that are in the queue now; those that they add run in the next turn.
+1. ask the poller which descriptors are ready; wait for one only if nothing else is to be done before;
+2. run the callbacks that were in the queue when the poller returned;
+3. call what is registered for each ready descriptor, straight from the poller's answer;
+4. run the timers that are due;
+5. run the callbacks that are in the queue now; those that they add wait for the next turn.
 
-The order gives a descriptor's callbacks of step 2 their follow-up (a future's result, a task's next step) within the
-same turn, and no chain of callbacks can keep descriptors or timers waiting.
+Steps 2 to 4 are what asyncio does in one iteration, in the same order: programs rely on a callback that was scheduled
+before a descriptor became ready being called first. Step 5 gives what the first four have caused (a future's result, a
+task's next step) its turn without asking the poller again; it is what :meth:`Scheduler.stop` leaves out. No chain of
+callbacks can keep descriptors or timers waiting.
 
 The scheduler knows nothing of asyncio. It runs handles, which are anything with a callback (None once cancelled), its
 arguments and a context to run it in. Errors of callbacks go to the function given for that; KeyboardInterrupt and
@@ -30,7 +33,7 @@ from loop_selector._readiness import Watches
 from loop_selector._timers import TimerQueue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from contextvars import Context
 
     from loop_selector._pollers import Poller
@@ -139,6 +142,9 @@ class Scheduler:
         clock = self._clock
         callback: Callable[..., object] | None
         timeout: float | None
+        handle: Any
+        args: Any
+        events: Sequence[tuple[int, int]] | None
         while True:
             if ready or self._leaving:
                 timeout = 0
@@ -148,44 +154,52 @@ class Scheduler:
                 timeout = None
             if changed:
                 changed.clear()
-            for fd, mask in poll(timeout):
-                if mask == READ and not changed:
-                    callback = reader_of(fd)
+            # What is not needed any more must not be kept alive while the poller waits.
+            handle = callback = args = None
+            events = poll(timeout)
+
+            count = len(ready)
+            while True:
+                for _ in range(count):  # steps 2 and 4, or step 5
+                    handle = popleft()
+                    callback = handle._callback
                     if callback is not None:
+                        args = handle._args
                         try:
-                            callback()
+                            # An argument list to unpack costs more than these two questions.
+                            if not args:
+                                handle._context.run(callback)
+                            elif len(args) == 1:
+                                handle._context.run(callback, args[0])
+                            else:
+                                handle._context.run(callback, *args)
                         except (KeyboardInterrupt, SystemExit):
                             raise
                         except BaseException as exc:
-                            self._on_io_error(callback, exc)
-                        continue
-                self._dispatch(fd, mask)
+                            self._on_error(handle, exc)
+                if events is None:
+                    break
 
-            if heap:
-                now = clock.time()
-                if heap[0][0] <= now:
-                    timers.pop_due(now, ready.append)
+                for fd, mask in events:
+                    if mask == READ and not changed:
+                        callback = reader_of(fd)
+                        if callback is not None:
+                            try:
+                                callback()
+                            except (KeyboardInterrupt, SystemExit):
+                                raise
+                            except BaseException as exc:
+                                self._on_io_error(callback, exc)
+                            continue
+                    self._dispatch(fd, mask)
+                events = None
 
-            # What is not needed any more must not be kept alive while the poller waits.
-            handle = callback = args = None
-            for _ in range(len(ready)):
-                handle = popleft()
-                callback = handle._callback
-                if callback is not None:
-                    args = handle._args
-                    try:
-                        # An argument list to unpack costs more than these two questions.
-                        if not args:
-                            handle._context.run(callback)
-                        elif len(args) == 1:
-                            handle._context.run(callback, args[0])
-                        else:
-                            handle._context.run(callback, *args)
-                    except (KeyboardInterrupt, SystemExit):
-                        raise
-                    except BaseException as exc:
-                        self._on_error(handle, exc)
-            handle = callback = args = None
+                due = 0
+                if heap:
+                    now = clock.time()
+                    if heap[0][0] <= now:
+                        due = timers.move_due(now, ready)
+                count = due if self._leaving else len(ready)
 
             if self._leaving:
                 return
@@ -230,12 +244,14 @@ class Scheduler:
         while True:
             timeout = 0 if self.ready or self._leaving else self._wait_time()
             self.watches.changed.clear()
-            for fd, mask in self.watches.poller.poll(timeout):
+            events = self.watches.poller.poll(timeout)
+            self._run_ready(observer, len(self.ready))
+            for fd, mask in events:
                 for callback in self._callbacks_of(fd, mask):
                     if fd not in self.watches.changed:
                         self._observe_io(observer, callback)
-            self.timers.pop_due(self._clock.time(), self.ready.append)
-            self._run_ready(observer)
+            due = self.timers.move_due(self._clock.time(), self.ready)
+            self._run_ready(observer, due if self._leaving else len(self.ready))
             if self._leaving:
                 return
 
@@ -247,8 +263,8 @@ class Scheduler:
         except BaseException as exc:
             self._on_io_error(callback, exc)
 
-    def _run_ready(self, observer: Observer) -> None:
-        for _ in range(len(self.ready)):
+    def _run_ready(self, observer: Observer, count: int) -> None:
+        for _ in range(count):
             handle = self.ready.popleft()
             if handle._callback is not None:
                 observer.run(handle)

@@ -204,23 +204,28 @@ async def sendfile(
     mode = getattr(getattr(transport, "_sendfile_compatible", None), "name", None)
     # Datagram transports may be instances of asyncio.Transport too: asyncio's are.
     is_stream = isinstance(transport, asyncio.Transport) and not isinstance(transport, asyncio.DatagramTransport)
-    if mode == "UNSUPPORTED" or not is_stream:
+    if mode == "UNSUPPORTED" or (mode is None and not _is_stream(transport)):
         raise RuntimeError(f"sendfile is not supported for transport {transport!r}")
+    native = None if mode == "FALLBACK" else getattr(transport, "_sendfile", None)
+    if native is None and not fallback:
+        raise RuntimeError(f"fallback is disabled and native sendfile is not supported for transport {transport!r}")
     _check_arguments(file, offset, count)
-    native = getattr(transport, "_sendfile", None)
-    if native is not None and mode != "FALLBACK":
+    if native is not None:
         try:
             return await native(file, offset, count)  # type: ignore[no-any-return]
         except asyncio.SendfileNotAvailableError:
             if not fallback:
                 raise
-    if not fallback:
-        raise RuntimeError(f"fallback is disabled and native sendfile is not supported for transport {transport!r}")
     return await _write_blocks(loop, transport, file, offset, count)
 
 
+def _is_stream(transport: object) -> bool:
+    # asyncio's own datagram transports are instances of both.
+    return isinstance(transport, asyncio.Transport) and not isinstance(transport, asyncio.DatagramTransport)
+
+
 async def _write_blocks(
-    loop: SelectorEventLoop, transport: asyncio.Transport, file: IO[bytes], offset: int, count: int | None
+    loop: SelectorEventLoop, transport: Any, file: IO[bytes], offset: int, count: int | None
 ) -> int:
     sent = 0
     if offset:
@@ -246,7 +251,7 @@ class _Keeper(asyncio.Protocol):
         transport: the transport, whose protocol is put back by :meth:`restore`.
     """
 
-    def __init__(self, loop: SelectorEventLoop, transport: asyncio.Transport) -> None:
+    def __init__(self, loop: SelectorEventLoop, transport: Any) -> None:
         self._loop = loop
         self._transport = transport
         self._protocol: Any = transport.get_protocol()
@@ -304,9 +309,9 @@ class _Keeper(asyncio.Protocol):
             self._protocol.resume_writing()
 
 
-def _is_over_mark(transport: asyncio.Transport) -> bool:
+def _is_over_mark(transport: Any) -> bool:
     """Return whether the transport has paused its protocol: private in asyncio, so derived from what is public."""
     known: bool | None = getattr(transport, "_protocol_paused", None)
     if known is not None:
         return known
-    return transport.get_write_buffer_size() > transport.get_write_buffer_limits()[1]
+    return bool(transport.get_write_buffer_size() > transport.get_write_buffer_limits()[1])

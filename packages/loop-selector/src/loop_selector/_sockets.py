@@ -202,16 +202,14 @@ def check_socket(loop: SelectorEventLoop, sock: socket.socket) -> None:
         raise ValueError("the socket must be non-blocking")
 
 
-async def _when_ready(
-    loop: SelectorEventLoop, sock: socket.socket, mask: int, operation: Callable[..., _T], *args: Any
-) -> _T:
+async def _when_ready(loop: SelectorEventLoop, sock: socket.socket, mask: int, operation: Callable[[], _T]) -> _T:
     """Wait and try an operation, until it does not block any more."""
     wait = loop._waits.begin(sock, mask)
     try:
         while True:
             await wait.ready()
             try:
-                return operation(*args)
+                return operation()
             except _WOULD_BLOCK:
                 pass
     finally:
@@ -224,7 +222,7 @@ async def sock_recv(loop: SelectorEventLoop, sock: socket.socket, nbytes: int) -
     try:
         return sock.recv(nbytes)
     except _WOULD_BLOCK:
-        return await _when_ready(loop, sock, READ, sock.recv, nbytes)
+        return await _when_ready(loop, sock, READ, lambda: sock.recv(nbytes))
 
 
 async def sock_recv_into(loop: SelectorEventLoop, sock: socket.socket, buf: WriteableBuffer) -> int:
@@ -233,7 +231,7 @@ async def sock_recv_into(loop: SelectorEventLoop, sock: socket.socket, buf: Writ
     try:
         return sock.recv_into(buf)
     except _WOULD_BLOCK:
-        return await _when_ready(loop, sock, READ, sock.recv_into, buf)
+        return await _when_ready(loop, sock, READ, lambda: sock.recv_into(buf))
 
 
 async def sock_recvfrom(loop: SelectorEventLoop, sock: socket.socket, bufsize: int) -> tuple[bytes, Any]:
@@ -242,7 +240,7 @@ async def sock_recvfrom(loop: SelectorEventLoop, sock: socket.socket, bufsize: i
     try:
         return sock.recvfrom(bufsize)
     except _WOULD_BLOCK:
-        return await _when_ready(loop, sock, READ, sock.recvfrom, bufsize)
+        return await _when_ready(loop, sock, READ, lambda: sock.recvfrom(bufsize))
 
 
 async def sock_recvfrom_into(
@@ -261,7 +259,7 @@ async def sock_recvfrom_into(
     try:
         return sock.recvfrom_into(buf, nbytes)
     except _WOULD_BLOCK:
-        return await _when_ready(loop, sock, READ, sock.recvfrom_into, buf, nbytes)
+        return await _when_ready(loop, sock, READ, lambda: sock.recvfrom_into(buf, nbytes))
 
 
 async def sock_sendall(loop: SelectorEventLoop, sock: socket.socket, data: ReadableBuffer) -> None:
@@ -290,7 +288,7 @@ async def sock_sendto(loop: SelectorEventLoop, sock: socket.socket, data: Readab
     try:
         return sock.sendto(data, address)
     except _WOULD_BLOCK:
-        return await _when_ready(loop, sock, WRITE, sock.sendto, data, address)
+        return await _when_ready(loop, sock, WRITE, lambda: sock.sendto(data, address))
 
 
 async def sock_accept(loop: SelectorEventLoop, sock: socket.socket) -> tuple[socket.socket, Any]:
@@ -299,7 +297,7 @@ async def sock_accept(loop: SelectorEventLoop, sock: socket.socket) -> tuple[soc
     try:
         return _accept(sock)
     except _WOULD_BLOCK:
-        return await _when_ready(loop, sock, READ, _accept, sock)
+        return await _when_ready(loop, sock, READ, lambda: _accept(sock))
 
 
 def _accept(sock: socket.socket) -> tuple[socket.socket, Any]:
@@ -329,7 +327,7 @@ async def sock_connect(loop: SelectorEventLoop, sock: socket.socket, address: An
             pause = min(2 * pause, _PAUSE)
         else:
             return
-    await _when_ready(loop, sock, WRITE, _check_connected, sock, address)
+    await _when_ready(loop, sock, WRITE, lambda: _check_connected(sock, address))
 
 
 def _check_connected(sock: socket.socket, address: Any) -> None:
