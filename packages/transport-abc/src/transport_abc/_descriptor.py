@@ -23,13 +23,14 @@ class DescriptorTransport(ReadSide, WriteSide, Transport):
     """A stream over one descriptor in non-blocking mode: write buffer, flow control, errors and closing are done here.
 
     A subclass says how to close the descriptor (``_close_resource``) and, if it can, how to close its writing half
-    (``_shutdown_write``); it calls :meth:`_start` once. The three functions raise BlockingIOError when they would
+    (``_shutdown_write``); it calls :meth:`_start` once. The four functions raise BlockingIOError when they would
     block.
 
     Args:
         loop: any asyncio loop.
         protocol: the receiver of the callbacks.
         fd: the descriptor that the loop watches.
+        receive: returns at most so many bytes, none at the end of file, as ``sock.recv``.
         receive_into: fills a writable buffer and returns the number of bytes, 0 at the end of file, as
             ``sock.recv_into``.
         send: sends one buffer and returns the number of bytes taken, as ``sock.send``.
@@ -44,6 +45,7 @@ class DescriptorTransport(ReadSide, WriteSide, Transport):
         protocol: BaseProtocol | asyncio.BaseProtocol,
         fd: int,
         *,
+        receive: Callable[[int], bytes],
         receive_into: Callable[[Any], int],
         send: Callable[[Any], int],
         send_lines: Callable[[Any], int],
@@ -51,6 +53,7 @@ class DescriptorTransport(ReadSide, WriteSide, Transport):
         extra: Mapping[str, Any] | None = None,
     ) -> None:
         self._fd = fd
+        self._receive = receive
         self._receive_into = receive_into
         self._send = send
         self._send_lines = send_lines

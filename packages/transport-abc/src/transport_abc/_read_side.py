@@ -1,4 +1,11 @@
-"""The reading half of a transport that owns a descriptor."""
+"""The reading half of a transport that owns a descriptor.
+
+Theory of operation. Each readable event receives once, so that one busy connection cannot starve the others. A protocol
+that is called with ``bytes`` gets the object that ``recv`` made: its memory is allocated for the limit and cut to what
+came, which costs less than a copy out of a shared buffer, as long as the limit stays below the size from which malloc
+asks the system for a mapping of its own (128 KiB with glibc). At asyncio's 256 KiB each read may cost 20 microseconds of
+page faults. A BufferedProtocol receives into its own memory.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +21,10 @@ if TYPE_CHECKING:
 
     from transport_abc._protocols import BaseProtocol
 
-__all__ = ["ReadSide"]
+__all__ = ["RECEIVE_LIMIT", "ReadSide"]
+
+RECEIVE_LIMIT = 64 * 1024
+"""Bytes received at most for one ``data_received``."""
 
 
 def _is_buffered(protocol: object) -> bool:
@@ -27,11 +37,13 @@ def _is_buffered(protocol: object) -> bool:
 class ReadSide(Endpoint, ReadTransport):
     """Receive from a descriptor and hand the bytes to the protocol.
 
-    A subclass sets ``_fd`` and ``_receive_into``, a function that fills a buffer and returns the number of bytes, 0
-    at the end of file; it raises BlockingIOError when there is nothing to receive.
+    A subclass sets ``_fd`` and two functions: ``_receive`` returns at most so many bytes, none at the end of file;
+    ``_receive_into`` fills a buffer and returns the number of bytes, 0 at the end of file. Both raise BlockingIOError
+    when there is nothing to receive.
     """
 
     _fd: int
+    _receive: Callable[[int], bytes]
     _receive_into: Callable[[Any], int]
     _paused = False
     _started = False
@@ -79,11 +91,8 @@ class ReadSide(Endpoint, ReadTransport):
 
     def _read_ready(self) -> None:
         """Receive once and call ``data_received``; the hot path, called straight from the poll result."""
-        view = self._readiness.buffer
         try:
-            nbytes = self._receive_into(view)
-            if nbytes:
-                data = bytes(view[:nbytes])
+            data = self._receive(RECEIVE_LIMIT)
         except (BlockingIOError, InterruptedError):
             return
         except (KeyboardInterrupt, SystemExit):
@@ -91,7 +100,7 @@ class ReadSide(Endpoint, ReadTransport):
         except BaseException as exc:
             self._fail(exc, "Fatal read error on transport")
             return
-        if not nbytes:
+        if not data:
             self._at_eof()
             return
         try:

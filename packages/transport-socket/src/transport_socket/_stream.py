@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from transport_abc import BaseProtocol, TransportLoop
     from transport_socket._server import Server
 
-__all__ = ["SocketTransport", "name_of", "prepare", "start_transport"]
+__all__ = ["SocketTransport", "is_internet", "name_of", "set_no_delay", "start_transport"]
 
 _INTERNET = frozenset({socket.AF_INET, socket.AF_INET6})
 _UCRED = struct.Struct("iII")  # struct ucred of unix(7): pid, uid, gid
@@ -61,6 +61,7 @@ class SocketTransport(SendfileTransport):
             loop,
             protocol,
             fd,
+            receive=sock.recv,
             receive_into=sock.recv_into,
             send=sock.send,
             send_lines=sock.sendmsg,
@@ -113,15 +114,20 @@ def _peer_credentials(sock: socket.socket) -> tuple[int, int, int] | None:
     return None
 
 
-def prepare(sock: socket.socket) -> None:
-    """Put a stream socket in non-blocking mode and switch Nagle's algorithm off.
+def is_internet(sock: socket.socket) -> bool:
+    """Tell whether a socket belongs to IPv4 or IPv6."""
+    return sock.family in _INTERNET
 
-    asyncio sets TCP_NODELAY only where ``sock.proto`` says TCP, which it does not for sockets made without it.
+
+def set_no_delay(sock: socket.socket) -> None:
+    """Switch Nagle's algorithm off.
+
+    asyncio does it only where ``sock.proto`` says TCP, which it does not for sockets made without it.
     """
-    sock.setblocking(False)
-    if sock.family in _INTERNET:
-        with contextlib.suppress(OSError):  # not TCP, or reset by the peer already
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except OSError:  # not TCP, or reset by the peer already
+        return
 
 
 async def start_transport(
@@ -132,7 +138,9 @@ async def start_transport(
     The socket is closed if anything fails.
     """
     try:
-        prepare(sock)
+        sock.setblocking(False)
+        if is_internet(sock):
+            set_no_delay(sock)
         protocol = protocol_factory()
         waiter = loop.create_future()
         transport = SocketTransport(loop, protocol, sock)

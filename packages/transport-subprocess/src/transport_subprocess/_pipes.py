@@ -18,7 +18,7 @@ import os
 import select
 import stat
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from transport_abc import Endpoint, ReadSide, WriteSide
 from transport_subprocess._blocking import give_back, make_non_blocking
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from contextvars import Context
 
     from transport_abc import BaseProtocol, TransportLoop
+
+    _Received = TypeVar("_Received", bytes, int)
 
 __all__ = ["ReadPipeTransport", "WritePipeTransport"]
 
@@ -111,7 +113,12 @@ class ReadPipeTransport(_PipeEnd, ReadSide):
         context: Context | None = None,
     ) -> None:
         super().__init__(loop, protocol, pipe, private=private, context=context)
-        self._receive_into = _receiver(self._fd, self._file_type)
+        fd = self._fd
+        self._receive = partial(os.read, fd)
+        self._receive_into = lambda buffer: os.readv(fd, (buffer,))
+        if self._file_type == stat.S_IFCHR:
+            self._receive = _ending(self._receive, b"")
+            self._receive_into = _ending(self._receive_into, 0)
 
     def _watch(self) -> None:
         if self._turn is None:
@@ -140,22 +147,18 @@ class ReadPipeTransport(_PipeEnd, ReadSide):
         return [*super()._describe(), f"fd={self._fd}"]
 
 
-def _receiver(fd: int, file_type: int) -> Callable[[Any], int]:
-    """Return a function that fills a buffer from a descriptor."""
-    readv = os.readv
+def _ending(receive: Callable[[Any], _Received], end: _Received) -> Callable[[Any], _Received]:
+    """Return a function that takes the hang-up of a terminal (EIO) for the end of file."""
 
-    def receive(buffer: Any) -> int:
-        return readv(fd, (buffer,))
-
-    def receive_from_device(buffer: Any) -> int:
+    def receive_from_device(limit: Any) -> _Received:
         try:
-            return readv(fd, (buffer,))
+            return receive(limit)
         except OSError as exc:
             if exc.errno == errno.EIO:
-                return 0
+                return end
             raise
 
-    return receive_from_device if file_type == stat.S_IFCHR else receive
+    return receive_from_device
 
 
 class WritePipeTransport(_PipeEnd, WriteSide):
