@@ -2,8 +2,8 @@
 
 Theory of operation. Each readable event receives once, so that one busy connection cannot starve the others. A protocol
 that is called with ``bytes`` gets the object that ``recv`` made: its memory is allocated for the limit and cut to what
-came, which costs less than a copy out of a shared buffer, as long as the limit stays below the size from which malloc
-asks the system for a mapping of its own (128 KiB with glibc). At asyncio's 256 KiB each read may cost 20 microseconds of
+came. That costs less than a copy out of a shared buffer, as long as the limit stays below the size from which malloc
+asks the system for a mapping of its own (128 KiB with glibc): at 256 KiB each read may cost 20 microseconds of
 page faults. A BufferedProtocol receives into its own memory.
 """
 
