@@ -202,8 +202,6 @@ async def sendfile(
     if transport.is_closing():
         raise RuntimeError("Transport is closing")
     mode = getattr(getattr(transport, "_sendfile_compatible", None), "name", None)
-    # Datagram transports may be instances of asyncio.Transport too: asyncio's are.
-    is_stream = isinstance(transport, asyncio.Transport) and not isinstance(transport, asyncio.DatagramTransport)
     if mode == "UNSUPPORTED" or (mode is None and not _is_stream(transport)):
         raise RuntimeError(f"sendfile is not supported for transport {transport!r}")
     native = None if mode == "FALLBACK" else getattr(transport, "_sendfile", None)
