@@ -27,7 +27,7 @@ class Outcome:
     """What became of a test.
 
     ``failed`` holds the reasons, one for each failure or failed subtest; ``skipped`` the reason of a skip;
-    ``loops`` how many loops the test asked for; ``tries`` how often it was run.
+    ``loops`` how many loops the test asked for; ``at_first`` why an earlier try failed.
     """
 
     test: str
@@ -35,7 +35,7 @@ class Outcome:
     skipped: str | None = None
     loops: int = 0
     seconds: float = 0.0
-    tries: int = 1
+    at_first: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def retry(failed: Iterable[Outcome], settings: Settings) -> dict[str, Outcome]:
     for outcome in failed:
         again = _run_unit([outcome.test], settings, lambda _: None)
         for found in again.values():
-            found.tries = 2
+            found.at_first = outcome.failed
         outcomes.update(again)
     return outcomes
 

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import selectors
+import logging
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
+    import selectors
+    import socket
     from collections.abc import Callable
     from types import ModuleType
 
@@ -58,6 +60,9 @@ def install(make: Maker) -> None:
     """Swap the loop in, in this process, for good."""
     policy = asyncio.DefaultEventLoopPolicy
     policy._loop_factory = staticmethod(make)  # type: ignore[attr-defined]
+    if not make.is_stock:
+        _follow_replaced_loggers()
+        _name_as_asyncio_does(make.loop_class)
     stand_in = _stand_in_for_the_class(make)
     asyncio.SelectorEventLoop = stand_in  # type: ignore[misc, assignment]
     if hasattr(asyncio, "EventLoop"):
@@ -75,6 +80,39 @@ def _stand_in_for_the_class(make: Maker) -> type:
             return isinstance(instance, make.loop_class)
 
     return StandIn("SelectorEventLoop", (), {})
+
+
+def _follow_replaced_loggers() -> None:
+    """Pass on what is logged to "asyncio" to the mock that a test has put where asyncio's loop keeps its logger."""
+    logger = logging.getLogger("asyncio")
+    base_events: Any = importlib.import_module("asyncio.base_events")
+
+    def follow(level: str) -> Callable[..., None]:
+        log = getattr(logger, level)
+
+        def follow_level(*args: object, **kwargs: object) -> None:
+            replaced = base_events.logger
+            (log if replaced is logger else getattr(replaced, level))(*args, **kwargs)
+
+        return follow_level
+
+    for level in ("error", "warning"):
+        setattr(logger, level, follow(level))
+
+
+def _name_as_asyncio_does(loop_class: Any) -> None:
+    """Offer two private methods that tests call where a public one would do."""
+
+    def _run_once(loop: asyncio.AbstractEventLoop) -> None:
+        loop.call_soon(loop.stop)
+        loop.run_forever()
+
+    def _stop_serving(loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
+        loop.remove_reader(sock)
+        sock.close()
+
+    loop_class._run_once = _run_once
+    loop_class._stop_serving = _stop_serving
 
 
 def adapt(module: ModuleType, make: Maker) -> None:
@@ -97,10 +135,12 @@ def _adapt_utils(utils: Any, make: Maker) -> None:
 
 
 def _adapt_runners(runners: Any, make: Maker) -> None:
-    """Keep the one thing that the tests look at: whether the asynchronous generators were shut down."""
+    """Keep what the tests look at: whether asynchronous generators were shut down, and a replaced debug switch."""
+    coroutines: Any = importlib.import_module("asyncio.coroutines")
 
     def new_loop(_: object) -> asyncio.AbstractEventLoop:
         loop: Any = make()
+        loop.set_debug(coroutines._is_debug_mode())
         loop.shutdown_ag_run = False
 
         async def shutdown_asyncgens() -> None:

@@ -50,7 +50,7 @@ def judge(outcomes: Mapping[str, Outcome], left_out: Iterable[str], differences:
             verdict.unexpected.append(outcome)
         elif listed and not outcome.failed and outcome.skipped is None:
             verdict.passing.append(test)
-        elif outcome.tries > 1:
+        elif outcome.at_first and not outcome.failed:
             verdict.unsteady.append(outcome)
     return verdict
 
@@ -77,7 +77,10 @@ def explain(verdict: Verdict) -> str:
     """Say what is wrong, and what to do about it."""
     lines = [f"FAILED {outcome.test}\n{_indented(outcome.failed)}" for outcome in verdict.unexpected]
     lines += [f"PASSES {test}: it is listed as a difference; take it off the list" for test in verdict.passing]
-    lines += [f"note: {outcome.test} failed at first and passed when run alone" for outcome in verdict.unsteady]
+    lines += [
+        f"UNSTEADY {outcome.test}: passed when run alone, but failed before\n{_indented(outcome.at_first)}"
+        for outcome in verdict.unsteady
+    ]
     lines += [f"note: no test of this Python is called {pattern}" for pattern in verdict.stale]
     return "\n".join(lines)
 
