@@ -19,7 +19,7 @@ from benchmarks.contestants import COMPILED, CONTESTANTS, FLOOR, OURS
 from benchmarks.measuring import Bench
 from benchmarks.picture import draw
 from benchmarks.results import Run
-from benchmarks.rounds import run_case
+from benchmarks.rounds import Counts, run_case
 from benchmarks.table import cost, missed, tables
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ def parser() -> argparse.ArgumentParser:
         "--compiled", metavar="PATH", help="an interpreter that has the compiled build: one more column"
     )
     parser.add_argument("--no-strace", action="store_true", help="do not count system calls")
+    parser.add_argument("--instructions", action="store_true", help="count machine instructions with valgrind (slow)")
+    parser.add_argument("--calls", action="store_true", help="count the functions that Python calls")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
     parser.add_argument("--svg", type=Path, metavar="FILE", help="draw the ratios of the last interpreter there")
     parser.add_argument("--list", action="store_true", help="name the cases and end")
@@ -78,10 +80,11 @@ def _run(told: argparse.Namespace, python: str, cases: Sequence[Case], folder: P
     bench = _bench(told, python, folder)
     version, versions = machine.python_version(python)
     run = Run(f"Python {version}", versions)
+    counts = Counts(not (told.quick or told.no_strace), told.instructions, told.calls)
     rounds = told.rounds or (3 if told.quick else 5)
     for case in cases:
         started = time.monotonic()
-        result = run_case(bench, case, _contestants(told), rounds, traced=not (told.quick or told.no_strace))
+        result = run_case(bench, case, _contestants(told), rounds, counts)
         run.results.append(result)
         figures = "  ".join(f"{name} {cost(outcome)}" for name, outcome in result.outcomes.items() if outcome.samples)
         print(f"{case.name:18} {time.monotonic() - started:4.0f} s  {figures}", file=sys.stderr, flush=True)

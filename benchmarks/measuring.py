@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import tracing, wrk
+from benchmarks import wrk
 from benchmarks.case import Case, Local, Served
 from benchmarks.contestants import COMPILED, FLOOR
-from benchmarks.peer import Absent, Peer
+from benchmarks.peer import LIMIT, Absent, Peer
 from benchmarks.results import Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from benchmarks.compiling import Programs
 
@@ -38,6 +38,8 @@ class Bench:
     processors: tuple[int, int]
     """What is measured runs on the first, the load on the second."""
     scale: float
+    profiled: bool = False
+    """Whether the functions that Python calls are counted, which makes all times worthless."""
 
     def count(self, case: Case) -> int:
         """Scale the number of units of a case; at least one for each connection that makes some."""
@@ -53,7 +55,7 @@ def measure(bench: Bench, case: Case, contestant: str) -> Sample:
         Failed: if something broke.
     """
     count = bench.count(case)
-    with _started(bench, case, contestant, count) as (peer, ready):
+    with started(bench, case, contestant, count) as (peer, ready):
         if isinstance(case, Local):
             return _of_local(case, peer.ask("go"), count)
         assert isinstance(case, Served)
@@ -62,30 +64,19 @@ def measure(bench: Bench, case: Case, contestant: str) -> Sample:
         return _of_served(bench, case, peer, ready["address"], count)
 
 
-def system_calls(bench: Bench, case: Case, contestant: str) -> dict[str, float]:
-    """Count the system calls of each name for one unit, in a run that is not timed.
+@contextmanager
+def started(
+    bench: Bench, case: Case, contestant: str, count: int, under: Sequence[str] = (), limit: float = LIMIT
+) -> Iterator[tuple[Peer, dict[str, Any]]]:
+    """Start what is measured, perhaps under some tool, and wait until it is ready: the process and what it said.
 
     Raises:
-        Absent: if the contestant is not installed or cannot do this, or there is no strace.
-        Failed: if something broke.
+        Absent: if the contestant is not installed or cannot do this.
+        Failed: if it ends instead.
     """
-    count = bench.count(case)
-    with _started(bench, case, contestant, count) as (peer, ready):
-        if isinstance(case, Local):
-            with tracing.counting(peer.pid) as counts:
-                peer.ask("go")
-        else:
-            assert isinstance(case, Served)
-            with _loading(bench, case, ready["address"], count) as load, tracing.counting(peer.pid) as counts:
-                load.ask("go")
-    return {name: calls / count for name, calls in counts.items()}
-
-
-@contextmanager
-def _started(bench: Bench, case: Case, contestant: str, count: int) -> Iterator[tuple[Peer, dict[str, Any]]]:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         command, environment = _command(bench, case, contestant, count, Path(folder))
-        with Peer(command, environment) as peer:
+        with Peer([*under, *command], environment, limit) as peer:
             yield peer, peer.read()
 
 
@@ -105,6 +96,7 @@ def _command(
         "case": case.name,
         "contestant": contestant,
         "count": count,
+        "profiled": bench.profiled,
         "folder": str(folder),
         "certificate": str(bench.certificate),
         "processor": bench.processors[0],
@@ -123,7 +115,7 @@ def _floor_command(bench: Bench, case: Case, folder: Path) -> list[str]:
 
 
 @contextmanager
-def _loading(bench: Bench, case: Served, address: str, count: int) -> Iterator[Peer]:
+def loading(bench: Bench, case: Served, address: str, count: int, limit: float = LIMIT) -> Iterator[Peer]:
     """Start the load generator, and wait until it has connected and warmed up."""
     assert bench.programs is not None
     load, hold = case.load, case.load.mode == "hold"
@@ -139,13 +131,13 @@ def _loading(bench: Bench, case: Served, address: str, count: int) -> Iterator[P
         "processor": bench.processors[1],
     }
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    with Peer([str(bench.programs.load), address, *words]) as peer:
+    with Peer([str(bench.programs.load), address, *words], limit=limit) as peer:
         peer.read()
         yield peer
 
 
 def _of_served(bench: Bench, case: Served, peer: Peer, address: str, count: int) -> Sample:
-    with _loading(bench, case, address, count) as load:
+    with loading(bench, case, address, count) as load:
         before = peer.ask("mark")
         done = load.ask("go")
         after = peer.ask("mark")

@@ -32,12 +32,15 @@ class Absent(Exception):
 class Peer:
     """A child process, for the time of a ``with`` block."""
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str] | None = None, limit: float = LIMIT
+    ) -> None:
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 -- closed in __exit__
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True, env=environment
         )
-        self._watchdog = threading.Timer(LIMIT, self._process.kill)
+        self._limit = limit
+        self._watchdog = threading.Timer(limit, self._process.kill)
         self._watchdog.start()
 
     @property
@@ -78,7 +81,7 @@ class Peer:
         self._process.kill()
         self._process.wait()
         if silent:
-            return f"no answer within {LIMIT:.0f} s"
+            return f"no answer within {self._limit:.0f} s"
         self._errors.seek(0)
         return f"ended with status {self._process.returncode}: {self._errors.read()[-_TAIL:].strip()}"
 

@@ -40,6 +40,10 @@ class Outcome:
     samples: list[Sample] = field(default_factory=list)
     system_calls: dict[str, float] = field(default_factory=dict)
     """System calls a unit, by name."""
+    python_calls: dict[str, float] = field(default_factory=dict)
+    """Calls a unit of functions of Python, by name; those of C begin with a star."""
+    instructions: float | None = None
+    """Machine instructions a unit in user space."""
     absent: str | None = None
     failed: str | None = None
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from benchmarks.measuring import Bench, measure, system_calls
+from benchmarks import counting
+from benchmarks.measuring import Bench, measure
 from benchmarks.peer import Absent, Failed
 from benchmarks.results import CaseResult, Outcome
 
@@ -18,12 +19,21 @@ if TYPE_CHECKING:
 _TRACED = {"echo", "tls", "connect", "bulk", "process"}
 """The groups whose system calls are counted."""
 
-_TRACED_SCALE = 0.05
-"""Part of the requests that are made under strace, which takes many times as long for each."""
+_COUNTED = 0.05
+"""Part of the requests that are made where each takes many times as long."""
 
 
-def run_case(bench: Bench, case: Case, contestants: Sequence[str], rounds: int, *, traced: bool) -> CaseResult:
-    """Measure a case on every contestant, and count the system calls if asked to.
+@dataclass(frozen=True)
+class Counts:
+    """What is counted besides the times."""
+
+    system_calls: bool = False
+    instructions: bool = False
+    python_calls: bool = False
+
+
+def run_case(bench: Bench, case: Case, contestants: Sequence[str], rounds: int, counts: Counts) -> CaseResult:
+    """Measure a case on every contestant, and count what was asked for.
 
     One that cannot do it, or fails, is not tried again.
     """
@@ -31,10 +41,10 @@ def run_case(bench: Bench, case: Case, contestants: Sequence[str], rounds: int, 
     for number in range(rounds):
         for name in _rotated(list(outcomes), number):
             _measure(bench, case, name, outcomes[name])
-    if traced and case.group in _TRACED:
-        small = replace(bench, scale=bench.scale * _TRACED_SCALE)
-        for name, outcome in outcomes.items():
-            _trace(small, case, name, outcome)
+    small = replace(bench, scale=bench.scale * _COUNTED)
+    for name, outcome in outcomes.items():
+        if outcome.samples and not outcome.failed:
+            _count(small, case, name, outcome, counts)
     return CaseResult(case, bench.count(case), outcomes)
 
 
@@ -54,7 +64,13 @@ def _measure(bench: Bench, case: Case, name: str, outcome: Outcome) -> None:
         outcome.failed = str(error)
 
 
-def _trace(bench: Bench, case: Case, name: str, outcome: Outcome) -> None:
-    if outcome.samples and not outcome.failed:
-        with suppress(Absent, Failed):  # the figures that matter are there
-            outcome.system_calls.update(system_calls(bench, case, name))
+def _count(bench: Bench, case: Case, name: str, outcome: Outcome, counts: Counts) -> None:
+    with suppress(Absent, Failed):  # the figures that matter are there
+        if counts.system_calls and case.group in _TRACED:
+            outcome.system_calls.update(counting.system_calls(bench, case, name))
+    with suppress(Absent, Failed):
+        if counts.instructions:
+            outcome.instructions = counting.instructions(bench, case, name)
+    with suppress(Absent, Failed):
+        if counts.python_calls:
+            outcome.python_calls.update(counting.python_calls(bench, case, name))

@@ -27,6 +27,7 @@ def tables(run: Run) -> Iterator[str]:
         ("Units a second (the load waits for each reply)", _figures(run, "rate", "{:.0f}")),
         ("Latency in microseconds, p50/p99", _latencies(run)),
         ("System calls a unit (counted under strace)", _calls(run)),
+        ("Machine instructions a unit in user space (counted under valgrind)", _instructions(run)),
         ("Growth: cost with the most connections, in the cost with the fewest", _growth(run)),
     ):
         if len(rows) > 1:
@@ -34,6 +35,7 @@ def tables(run: Run) -> Iterator[str]:
             yield title
             yield ""
             yield from _aligned(rows)
+    yield from _python_calls(run)
     yield from _notes(run)
 
 
@@ -96,6 +98,24 @@ def _calls(run: Run) -> list[list[str]]:
         return "" if calls is None else f"{calls:.2f}"
 
     return _table(run, run.contestants, say)
+
+
+def _instructions(run: Run) -> list[list[str]]:
+    def say(result: CaseResult, name: str) -> str:
+        counted = result.outcomes[name].instructions
+        return "" if counted is None else f"{counted:.0f}"
+
+    return _table(run, run.contestants, say)
+
+
+def _python_calls(run: Run) -> Iterator[str]:
+    """List the calls of each case, the most frequent first."""
+    for result in run.results:
+        for name, outcome in result.outcomes.items():
+            if outcome.python_calls:
+                yield f"\nCalls a unit that Python sees (those of C with a star): {result.case.name} on {name}\n"
+                by_number = sorted(outcome.python_calls.items(), key=lambda item: -item[1])
+                yield from _aligned([[called, f"{number:.2f}"] for called, number in by_number])
 
 
 def _table(run: Run, names: Sequence[str], say: Callable[[CaseResult, str], str]) -> list[list[str]]:

@@ -14,12 +14,16 @@ import resource
 import sys
 import threading
 import time
+from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.case import Case, Local, Place, Served, Work
 from benchmarks.cases import CASES
 from benchmarks.contestants import by_name
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 _WARM_UP = 20
 """Local work is warmed up with one part in this many."""
@@ -27,6 +31,17 @@ _WARM_UP = 20
 
 def _say(**what: Any) -> None:
     print(json.dumps(what), flush=True)
+
+
+_calls: Counter[str] = Counter()
+
+
+def _count_call(frame: FrameType, event: str, called: Any) -> None:
+    """Count a call, as a profile function of the interpreter."""
+    if event == "call":
+        _calls[f"{Path(frame.f_code.co_filename).stem}.{frame.f_code.co_qualname}"] += 1
+    elif event == "c_call":
+        _calls[f"* {called.__qualname__}"] += 1
 
 
 def _used() -> dict[str, float]:
@@ -54,7 +69,7 @@ def _answer_marks() -> None:
     for line in sys.stdin:
         if line.startswith("quit"):
             break
-        _say(**_used())
+        _say(**_used(), calls=dict(_calls))
     os._exit(0)
 
 
@@ -75,11 +90,13 @@ async def _do(case: Local, place: Place, count: int) -> None:
     os._exit(0)
 
 
-async def _figures(work: Work, count: int) -> dict[str, float]:
+async def _figures(work: Work, count: int) -> dict[str, Any]:
+    _calls.clear()
     before = _used()
     cost = await work(count)
     after = _used()
-    used = {key: after[key] - before[key] for key in before}
+    used: dict[str, Any] = {key: after[key] - before[key] for key in before}
+    used["calls"] = dict(_calls)
     if cost is not None:
         used.update(user=cost, system=0.0)
     return used
@@ -108,6 +125,8 @@ def main() -> None:
         _say(absent=str(error))
         return
     place = Place(Path(told["folder"]), Path(told["certificate"]), told["other_processor"])
+    if told["profiled"]:
+        sys.setprofile(_count_call)
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         runner.run(_run(CASES[told["case"]], place, told["count"]))
 
