@@ -20,7 +20,8 @@ import errno
 from typing import TYPE_CHECKING, Any
 
 from transport_abc import readiness_of
-from transport_socket._stream import SocketTransport, prepare
+from transport_socket._burst import ONE, fewer, more
+from transport_socket._stream import SocketTransport, is_internet, set_no_delay
 
 if TYPE_CHECKING:
     import asyncio
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from transport_socket._server import Server
 
 __all__ = ["Listener"]
-
-_MOST_PER_WAKEUP = 32
-"""Connections accepted before the loop gets its turn."""
 
 _RETRY_DELAY = 1.0
 """Seconds until a listener that ran out of resources tries again."""
@@ -58,8 +56,10 @@ class Listener:
         self._loop = server.get_loop()
         self._readiness = readiness_of(self._loop)
         self._fd = sock.fileno()
+        self._internet = is_internet(sock)
         self._retry: asyncio.TimerHandle | None = None
         self._short = False
+        self._burst = ONE
 
     def start(self) -> None:
         """Accept from now on."""
@@ -74,10 +74,11 @@ class Listener:
         self.sock.close()
 
     def _accept_some(self) -> None:
-        for _ in range(_MOST_PER_WAKEUP):
+        for found in range(self._burst // ONE):
             try:
                 sock, peer = self.sock.accept()
             except (BlockingIOError, InterruptedError):
+                self._burst = fewer(found)
                 return
             except OSError as exc:
                 if exc.errno in _GONE:
@@ -88,13 +89,16 @@ class Listener:
             self._make_transport(sock, peer)
             if not self._server.is_serving():  # closed by a protocol, and with it this socket
                 return
+        self._burst = more(self._burst)
 
     def _make_transport(self, sock: socket.socket, peer: Any) -> None:
         """Make protocol and transport, in a context of their own."""
         server = self._server
         context = server._context.copy()
         try:
-            prepare(sock)
+            sock.setblocking(False)
+            if self._internet:
+                set_no_delay(sock)
             protocol = context.run(server._protocol_factory)
             transport = SocketTransport(self._loop, protocol, sock, context=context, peername=peer, server=server)
         except (KeyboardInterrupt, SystemExit):

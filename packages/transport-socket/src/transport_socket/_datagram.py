@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from transport_abc import DatagramTransport, FlowControl
 from transport_socket._address import checker_of, is_same
+from transport_socket._burst import ONE, fewer, more
 from transport_socket._stream import name_of
 
 if TYPE_CHECKING:
@@ -39,9 +40,6 @@ __all__ = ["DatagramSocketTransport", "start_datagram_transport"]
 
 _HEADER = 8
 """Bytes that a datagram counts in the write buffer beside its payload."""
-
-_MOST_PER_WAKEUP = 32
-"""Datagrams received before the loop gets its turn."""
 
 _RETRY_DELAY = 0.005
 """Seconds until an unconnected Unix socket tries again to send to a peer whose queue was full."""
@@ -63,6 +61,7 @@ class DatagramSocketTransport(FlowControl, DatagramTransport, asyncio.Transport)
 
     _direct = True
     _reading = False
+    _burst = ONE
     _timer: asyncio.TimerHandle | None = None
 
     def __init__(
@@ -81,7 +80,7 @@ class DatagramSocketTransport(FlowControl, DatagramTransport, asyncio.Transport)
         self._connected = peer is not None
         self._address = peer if self._connected else address
         self._check_address = checker_of(sock.family)
-        self._known: set[Any] = set()
+        self._known: dict[Any, Any] = {}  # what was given to sendto() before, and what it means
         self._extra["sockname"] = name_of(sock.getsockname)
         self._extra["peername"] = peer
         self._readiness.claim(self._fd, self)
@@ -107,17 +106,19 @@ class DatagramSocketTransport(FlowControl, DatagramTransport, asyncio.Transport)
         """Receive some datagrams; called straight from the poll result."""
         view = self._readiness.buffer
         receive = self._sock.recvfrom_into
-        for _ in range(_MOST_PER_WAKEUP):
+        for found in range(self._burst // ONE):
             try:
                 nbytes, addr = receive(view)
             except (BlockingIOError, InterruptedError):
+                self._burst = fewer(found)
                 return
             except OSError as exc:
                 self._call("error_received", exc)
             else:
-                self._deliver(bytes(view[:nbytes]), addr)
+                self._deliver(view[:nbytes].tobytes(), addr)
             if self._closing:
                 return
+        self._burst = more(self._burst)
 
     def _deliver(self, data: bytes, addr: Any) -> None:
         try:
@@ -142,40 +143,37 @@ class DatagramSocketTransport(FlowControl, DatagramTransport, asyncio.Transport)
         """
         if type(data) is not bytes:
             data = _contiguous(data)
-        if self._address is not None:
-            addr = self._fixed(addr)
-        elif addr not in self._known:
-            self._learn(addr)
+        try:
+            to = self._known[addr]
+        except (KeyError, TypeError):
+            to = self._learn(addr)
         if not self._direct:
-            self._enqueue(data, addr)
+            self._enqueue(data, to)
             return
         try:
-            self._send(data, addr)
+            if to is None:
+                self._sock.send(data)
+            else:
+                self._sock.sendto(data, to)
         except (BlockingIOError, InterruptedError):
-            self._enqueue(data, addr)
+            self._enqueue(data, to)
             self._wait()
         except OSError as exc:
             self._call("error_received", exc)
 
-    def _send(self, data: ReadableBuffer, addr: Any) -> None:
-        if addr is None:
-            self._sock.send(data)
+    def _learn(self, addr: Any) -> Any:
+        """Check an address that was not sent to before, and return the one to give to the socket."""
+        if self._address is None:
+            self._check_address(addr)
+            to = addr
         else:
-            self._sock.sendto(data, addr)
-
-    def _fixed(self, addr: Any) -> Any:
-        """Return the address to send to from an endpoint that has only one; None if the socket knows it."""
-        address = self._address
-        if addr is not None and addr != address and not is_same(addr, address):
-            raise ValueError(f"Invalid address: must be None or {address!r}, got {addr!r}")
-        return None if self._connected else address
-
-    def _learn(self, addr: Any) -> None:
-        """Check an address that was not sent to before."""
-        self._check_address(addr)
+            if addr is not None and not is_same(addr, self._address):
+                raise ValueError(f"Invalid address: must be None or {self._address!r}, got {addr!r}")
+            to = None if self._connected else self._address
         if len(self._known) >= _MOST_KNOWN:
             self._known.clear()
-        self._known.add(addr)
+        self._known[addr] = to
+        return to
 
     def _enqueue(self, data: ReadableBuffer, addr: Any) -> None:
         """Queue a datagram; on an endpoint that is closing it is dropped, on one that is gone also counted."""
@@ -208,7 +206,10 @@ class DatagramSocketTransport(FlowControl, DatagramTransport, asyncio.Transport)
         while buffer:
             data, addr = buffer[0]
             try:
-                self._send(data, addr)
+                if addr is None:
+                    self._sock.send(data)
+                else:
+                    self._sock.sendto(data, addr)
             except (BlockingIOError, InterruptedError):
                 break
             except OSError as exc:
