@@ -155,7 +155,8 @@ class DebugObserver:
             loop._callback_failed(handle, exc)
         finally:
             self._report_slow(handle, loop.time() - start)
-            self.current = None
+            # What the call raised may be kept (by a task), and its traceback leads back to this frame.
+            self.current = handle = None
 
     def io(self, callback: Callable[[], object]) -> None:
         """Call what is registered for a descriptor."""
