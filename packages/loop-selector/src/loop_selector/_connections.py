@@ -189,7 +189,7 @@ def _server_factory(
         return protocol_factory
     return TLSFactory(
         loop, protocol_factory, ssl, server_side=True, handshake_timeout=handshake, shutdown_timeout=shutdown
-    )
+    ).forgetful
 
 
 def _serving(loop: SelectorEventLoop, server: Any, ssl: SSL) -> asyncio.Server:

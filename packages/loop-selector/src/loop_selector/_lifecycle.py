@@ -20,6 +20,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from loop_selector import _debug
+from loop_selector._resolve import LookupThreads
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
@@ -196,6 +197,7 @@ def _after_fork_in_child() -> None:
         if not loop._closed:
             loop._watches.renew()
             loop._wakeup.renew()
+            loop._lookups = LookupThreads()
             loop._signals.forked()
             loop._scheduler.interrupt()
 

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     _PluginT = TypeVar("_PluginT", bound=Plugin)
 
-__all__ = ["MissingTransportError", "PluginError", "Registry", "Source", "installed", "load"]
+__all__ = ["PROVIDERS", "MissingTransportError", "PluginError", "Registry", "Source", "installed", "load"]
 
-_PROVIDERS = {
+PROVIDERS = {
     "tcp": "transport-socket",
     "unix": "transport-socket",
     "udp": "transport-socket",
@@ -93,24 +93,18 @@ def load(name: str) -> Plugin:
         MissingTransportError: if none of that name is installed.
         PluginError: if it cannot be used.
     """
-    outcome = _load_once(name)
+    if name not in installed():
+        raise _missing(name, installed())
+    outcome = _outcome(name)
     if isinstance(outcome, Plugin):
         return outcome
     message, cause = outcome
-    if cause is None:
-        raise PluginError(message)
     raise PluginError(message) from cause
-
-
-def _load_once(name: str) -> Plugin | tuple[str, BaseException | None]:
-    """Return the plug-in, or why there is none; the answer is remembered. A name not installed is not."""
-    if name not in installed():
-        raise _missing(name, installed())
-    return _outcome(name)
 
 
 @functools.cache
 def _outcome(name: str) -> Plugin | tuple[str, BaseException | None]:
+    """Return the plug-in, or why it cannot be used; remembered either way."""
     sources = installed()[name]
     if len(sources) > 1:
         claims = " and ".join(map(str, sources))
@@ -154,12 +148,12 @@ def _check_version(name: str, kind: type[Plugin], origin: str) -> None:
 
 def _missing(name: str, known: Iterable[str]) -> MissingTransportError:
     names = sorted(known)
-    distribution = _PROVIDERS.get(name)
+    distribution = PROVIDERS.get(name)
     parts = [f"no transport {name!r} is installed"]
     if distribution is not None:
         parts.append(f"pip install {distribution}")
     else:
-        near = difflib.get_close_matches(name, sorted({*names, *_PROVIDERS}), 1)
+        near = difflib.get_close_matches(name, sorted({*names, *PROVIDERS}), 1)
         if near:
             parts.append(f"did you mean {near[0]!r}?")
     parts.append(f"installed: {', '.join(names) if names else 'none'}")
@@ -199,7 +193,7 @@ class Registry:
 
     def _load(self, name: str) -> Plugin:
         if name not in installed():
-            raise _missing(name, self.names())
+            raise _missing(name, self.names())  # those given to this loop are named as well
         return load(name)
 
 

@@ -5,6 +5,7 @@ Source of the behaviour: Python documentation, "Event Loop", section "Error Hand
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import inspect
 import logging
@@ -77,22 +78,36 @@ def _report_by_default(loop: SelectorEventLoop, context: dict[str, Any], failure
         _logger.error(failure, exc_info=True)
 
 
-def _in_context_of(context: dict[str, Any], function: Callable[..., object], *args: Any) -> None:
+def _in_context_of(report: dict[str, Any], function: Callable[..., object], *args: Any) -> None:
     """Call a function in the contextvars context of the task or handle that failed, if it has one."""
-    for key in ("task", "future", "handle"):
-        subject = context.get(key)
-        if subject is not None:
-            own = getattr(subject, "_context", None) if isinstance(subject, Handle) else _context_of(subject)
-            if isinstance(own, Context):
-                own.run(function, *args)
-                return
-            break
+    subject = next((report[key] for key in ("task", "future", "handle") if report.get(key) is not None), None)
+    context = _context_of(subject)
+    entered = False
+
+    def inside() -> None:
+        nonlocal entered
+        entered = True
+        function(*args)
+
+    if context is not None:
+        try:
+            context.run(inside)
+        except RuntimeError:
+            if entered:
+                raise
+        else:
+            return
+    # Without a context, or already in it: a context cannot be entered twice.
     function(*args)
 
 
-def _context_of(subject: Any) -> Any:
-    get = getattr(subject, "get_context", None)  # not of futures, and of tasks only since Python 3.12
-    return None if get is None else get()
+def _context_of(subject: Any) -> Context | None:
+    if isinstance(subject, asyncio.Handle):
+        found = subject._context  # type: ignore[attr-defined]
+    else:
+        get = getattr(subject, "get_context", None)  # not of futures, and of tasks only since Python 3.12
+        found = None if get is None else get()
+    return found if isinstance(found, Context) else None
 
 
 def default_exception_handler(loop: SelectorEventLoop, context: dict[str, Any]) -> None:

@@ -183,4 +183,4 @@ def _is_address(family: int, text: str) -> bool:
 
 def is_number(port: bytes | str | int | None) -> bool:
     """Return whether a port is a number, or nothing, and not the name of a service."""
-    return port is None or isinstance(port, int) or port.isdigit() or not port
+    return port is None or isinstance(port, int) or port.isdigit()

@@ -20,7 +20,9 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import sys
 import threading
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from loop_selector._debug import refuse_coroutine
@@ -79,7 +81,14 @@ class Signals:
 
     def close(self) -> None:
         """Remove all handlers; a loop closed outside the main thread can only forget them."""
-        if self.handlers and threading.current_thread() is threading.main_thread():
+        if self.handlers and sys.is_finalizing():
+            warnings.warn(
+                f"Closing the loop {self._loop!r} on interpreter shutdown stage, skipping signal handlers removal",
+                ResourceWarning,
+                source=self._loop,
+                stacklevel=2,
+            )
+        elif self.handlers and threading.current_thread() is threading.main_thread():
             for sig in list(self.handlers):
                 self.remove(sig)
         self.handlers.clear()

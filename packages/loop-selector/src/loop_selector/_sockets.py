@@ -127,6 +127,7 @@ class Waits:
         self._groups: dict[tuple[int, int], _Group] = {}
         self._waits: set[_Wait] = set()
         self._next_look = 0.0
+        self._is_look_due = False
 
     def begin(self, sock: socket.socket, mask: int) -> _Wait:
         """Register a socket for waiting; to be ended with :meth:`end`."""
@@ -169,23 +170,24 @@ class Waits:
         watches = self._loop._watches
         return (watches.readers if group.mask == READ else watches.writers).get(group.fd) is group
 
+    def _get_here_again(self) -> None:
+        self._is_look_due = False
+
     def _look(self) -> None:
         """End the waits that nothing would end any more; called when the loop is about to sleep."""
         if len(self._waits) > _FEW:
             now = self._loop.time()
             if now < self._next_look:
+                if not self._is_look_due:
+                    self._is_look_due = True
+                    self._loop.call_at(self._next_look, self._get_here_again)
                 return
             self._next_look = now + _PAUSE
-            self._loop.call_later(_PAUSE, _nothing)  # so that the loop gets here again
         for wait in list(self._waits):
             if wait.sock.fileno() != wait.fd:
                 wait.wake(OSError(errno.EBADF, f"{os.strerror(errno.EBADF)}: the socket was closed meanwhile"))
             elif not self._is_registered(wait.group):
                 wait.wake(RuntimeError(f"another callback was registered for file descriptor {wait.fd!r}"))
-
-
-def _nothing() -> None:
-    pass
 
 
 def check_socket(loop: SelectorEventLoop, sock: socket.socket) -> None:
@@ -322,7 +324,9 @@ async def sock_connect(loop: SelectorEventLoop, sock: socket.socket, address: An
         except _WOULD_BLOCK as exc:
             if exc.errno != errno.EAGAIN:
                 break
-            # A Unix socket whose listener has a full queue: nothing is under way, and no readiness will tell.
+            if sock.family != getattr(socket, "AF_UNIX", None):
+                raise
+            # The listener's queue is full: nothing is under way, and no readiness will tell when it is not any more.
             await asyncio.sleep(pause)
             pause = min(2 * pause, _PAUSE)
         else:

@@ -68,9 +68,13 @@ class TLSFactory:
         """The protocol made last."""
 
     def __call__(self) -> Any:
-        """Make a protocol and the wrapper below it."""
+        """Make a protocol and the wrapper below it, and remember the protocol."""
         self.protocol = self._protocol_factory()
         return self._plugin.wrap(self._loop, self.protocol, **self._options)
+
+    def forgetful(self) -> Any:
+        """Make a protocol and the wrapper below it; for servers, which must not keep the protocol alive."""
+        return self._plugin.wrap(self._loop, self._protocol_factory(), **self._options)
 
 
 def _context(ssl: SSL, server_side: bool, server_hostname: str | None) -> ssl_module.SSLContext:

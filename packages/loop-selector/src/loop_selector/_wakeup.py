@@ -106,14 +106,16 @@ class Wakeup:
 
     def renew(self) -> None:
         """Replace the pair without a word: after a fork the old one belongs to the parent as well."""
-        with self._lock:
-            if self._sender.fileno() >= 0:
-                self._release()
-                self._open()
+        self._lock = threading.Lock()  # another thread of the parent may have held the old one
+        if self._sender.fileno() >= 0:
+            self._release()
+            self._open()
 
     def _release(self) -> None:
         """Close both ends, or let go of those whose descriptors were closed and given to somebody else."""
-        self._watches.release(self._receiver.fileno())
+        fd = self._receiver.fileno()
+        if self._watches.readers.get(fd) == self._drain:
+            self._watches.stop_reading(fd)
         for sock, inode in zip((self._receiver, self._sender), self._inodes, strict=True):
             with contextlib.suppress(OSError):
                 if os.fstat(sock.fileno()).st_ino == inode:
