@@ -143,16 +143,12 @@ class DebugObserver:
         self.current: Any = None
 
     def run(self, handle: Any) -> None:
-        """Run a handle; its errors are reported by itself or by the loop."""
+        """Run a handle."""
         loop = self._loop
         self.current = handle
         start = loop.time()
         try:
             handle._context.run(handle._callback, *handle._args)
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as exc:
-            loop._callback_failed(handle, exc)
         finally:
             self._report_slow(handle, loop.time() - start)
             # What the call raised may be kept (by a task), and its traceback leads back to this frame.

@@ -66,7 +66,7 @@ class Observer(Protocol):
         """Make the call for a ready descriptor."""
 
     def run(self, handle: Any) -> None:
-        """Make the call of a ready callback that is not cancelled; must let no error out."""
+        """Make the call of a ready callback that is not cancelled."""
 
 
 class Scheduler:
@@ -267,4 +267,9 @@ class Scheduler:
         for _ in range(count):
             handle = self.ready.popleft()
             if handle._callback is not None:
-                observer.run(handle)
+                try:
+                    observer.run(handle)
+                except (KeyboardInterrupt, SystemExit):
+                    raise
+                except BaseException as exc:
+                    self._on_error(handle, exc)
