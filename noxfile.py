@@ -159,6 +159,20 @@ def isolated(session: nox.Session, package: str) -> None:
     session.run("pytest", f"tests/{import_name(package)}", *session.posargs)
 
 
+@nox.session(python=PYTHONS)
+def conformance(session: nox.Session) -> None:
+    """Run CPython's own tests of asyncio, those of the interpreter in use, on the loop."""
+    install_all(session)
+    session.run("python", "-m", "tests.conformance.cpython", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure what a request costs on each event loop; ``-- --help`` says what can be chosen."""
+    install_all(session, "bench")
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
 @nox.session
 def changelog(session: nox.Session) -> None:
     """Show what each package's next release would say; ``-- PACKAGE`` writes it for its present version."""
@@ -169,4 +183,4 @@ def changelog(session: nox.Session) -> None:
         session.run("towncrier", "build", "--config", "pyproject.toml", *where, how)
 
 
-# More sessions belong here: conformance, docs, bench, ecosystem.
+# More sessions belong here: docs, ecosystem.
