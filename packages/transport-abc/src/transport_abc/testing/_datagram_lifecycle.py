@@ -171,9 +171,9 @@ async def datagram_received_that_raises(trial: DatagramTrial) -> None:
 async def connection_made_of_an_endpoint_that_raises(trial: DatagramTrial) -> None:
     """connection_made raises: reported once, aborted, connection_lost gets the exception."""
     error = Trouble("in connection_made")
-    server = DatagramRecorder(connection_made=raising(error))
-    await trial.pair(None, server)
-    await _expect_the_rule(trial, server, error)
+    client = DatagramRecorder(connection_made=raising(error))
+    await trial.pair(client)
+    await _expect_the_rule(trial, client, error)
 
 
 @check(needs=("refusals",), known_faults={"asyncio": _UNNAMED, "uvloop": _NOT_ABORTED})

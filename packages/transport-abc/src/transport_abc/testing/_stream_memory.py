@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gc
 import os
+import warnings
 import weakref
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from transport_abc.testing._check import CheckFailed, check_into, expect_equal
+from transport_abc.testing._check import CheckFailed, check_into, expect, expect_equal
 from transport_abc.testing._recorders import BufferedRecorder, Recorder
 from transport_abc.testing._stream_errors import Trouble, raising
 from transport_abc.testing._trial import StreamTrial
@@ -29,15 +30,19 @@ check = check_into(CHECKS, StreamTrial)
 
 @contextmanager
 def no_collector() -> Iterator[None]:
-    """Keep the cyclic collector from freeing anything."""
+    """Keep the cyclic collector from freeing anything, and fail if a destructor had to close what nobody closed."""
     enabled = gc.isenabled()
     gc.collect()
     gc.disable()
     try:
-        yield
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", ResourceWarning)
+            yield
     finally:
         if enabled:
             gc.enable()
+    unclosed = [str(warning.message) for warning in caught if issubclass(warning.category, ResourceWarning)]
+    expect(not unclosed, f"left to a destructor: {'; '.join(unclosed)}")
 
 
 async def _live_and_die(
