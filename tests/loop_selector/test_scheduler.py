@@ -169,6 +169,24 @@ def test_what_was_queued_before_the_poll_runs_before_what_the_poll_found(world: 
     assert world.one_turn() == ["queued", "descriptor", "timer"]
 
 
+def test_what_was_queued_runs_before_a_timer_that_became_due_later(world: Fixture) -> None:
+    def slow() -> None:
+        world.soon(world.note, "queued")
+        world.later(1, world.note, "timer")
+        world.clock.now += 5
+
+    world.soon(slow)
+    world.later(7, world.scheduler.stop)
+    world.scheduler.run()
+    assert world.log == ["queued", "timer"]
+
+
+def test_a_timer_that_a_callback_of_its_turn_cancels_does_not_run(world: Fixture) -> None:
+    timer = world.later(0, world.note, "must not run")
+    world.soon(lambda: setattr(timer, "_callback", None))
+    assert world.one_turn() == []
+
+
 def test_the_poller_is_not_waited_for_while_callbacks_are_ready(world: Fixture) -> None:
     world.soon(world.note, 1)
     world.one_turn()
@@ -286,9 +304,7 @@ def test_a_descriptor_that_raises_is_reported_and_the_others_are_called(world: F
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
-def test_what_ends_a_program_leaves_at_once_and_nothing_else_is_lost(
-    world: Fixture, kind: type[BaseException]
-) -> None:
+def test_what_ends_a_program_leaves_at_once_and_nothing_else_is_lost(world: Fixture, kind: type[BaseException]) -> None:
     def fail() -> None:
         raise kind
 

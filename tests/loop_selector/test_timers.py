@@ -43,12 +43,12 @@ def test_timers_of_one_time_keep_the_order_in_which_they_came() -> None:
     assert due(queue, 1.0) == timers
 
 
-def test_timers_that_are_due_come_before_what_is_queued() -> None:
+def test_timers_that_are_due_come_after_what_is_queued() -> None:
     queue, timer = TimerQueue(), Timer()
     queue.push(1.0, timer)
     ready: deque[Any] = deque(["queued before"])
     assert queue.move_due(1.0, ready) == 1
-    assert list(ready) == [timer, "queued before"]
+    assert list(ready) == ["queued before", timer]
 
 
 def test_a_cancelled_timer_is_skipped() -> None:

@@ -158,7 +158,7 @@ class SelectPoller:
         except OSError as exc:
             if exc.errno != errno.EBADF or not self._forget_closed():
                 raise
-            return []
+            return self.poll(0)
         return [(key.fd, (mask & 1) | (mask & 2) << 1) for key, mask in found]
 
     def register(self, fd: int, mask: int) -> None:

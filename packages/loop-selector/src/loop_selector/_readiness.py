@@ -4,8 +4,9 @@ Theory of operation. Two tables, from descriptor to callable, are all that the s
 the poller is told the union of both. Three things make this less simple than it looks:
 
 * A poll's result is a snapshot. A callback early in it may close a descriptor that comes later, and the number may be
-  in use again by then, for another file. Every change of a registration is therefore noted in ``changed`` until the
-  next poll, and events for those descriptors are skipped: readiness is level-triggered, so what is true is told again.
+  in use again by then, for another file. Descriptors that begin or cease to be watched are therefore noted in
+  ``changed`` until the next poll, and events for them are skipped: readiness is level-triggered, so what is true is told
+  again.
 * A descriptor may be closed by its owner without notice. epoll then forgets it silently, and the next file with that
   number would never be reported. So each registration speaks to the poller, even where the tables say that nothing
   changes, and repairs what the poller did not know.
@@ -58,7 +59,9 @@ class Watches:
     # -- owners ----------------------------------------------------------------------------------------------------
 
     def claim(self, fd: int, owner: BaseTransport) -> None:
-        """Note that a transport owns a descriptor."""
+        """Note that a transport owns a descriptor; what others registered for the number is stale."""
+        if fd in self._masks:
+            self.release(fd)
         self._owners[fd] = weakref.ref(owner)
 
     def owner(self, fd: int) -> BaseTransport | None:
@@ -75,66 +78,69 @@ class Watches:
         if fd in self._masks:
             self.readers.pop(fd, None)
             self.writers.pop(fd, None)
-            self._watch(fd, 0)
+            self._unwatch(fd, READ | WRITE)
 
     # -- readers and writers ---------------------------------------------------------------------------------------
 
     def start_reading(self, fd: int, callback: Callable[[], object]) -> None:
         """Call a function whenever the descriptor is readable, at end of file or in error."""
-        self._watch(fd, self._masks.get(fd, 0) | READ)
+        self._watch(fd, READ)
         self.readers[fd] = callback
 
     def stop_reading(self, fd: int) -> bool:
         """Stop calling; return whether something was registered."""
         if self.readers.pop(fd, None) is None:
             return False
-        self._watch(fd, self._masks[fd] & ~READ)
+        self._unwatch(fd, READ)
         return True
 
     def start_writing(self, fd: int, callback: Callable[[], object]) -> None:
         """Call a function whenever the descriptor is writable or in error."""
-        self._watch(fd, self._masks.get(fd, 0) | WRITE)
+        self._watch(fd, WRITE)
         self.writers[fd] = callback
 
     def stop_writing(self, fd: int) -> bool:
         """Stop calling; return whether something was registered."""
         if self.writers.pop(fd, None) is None:
             return False
-        self._watch(fd, self._masks[fd] & ~WRITE)
+        self._unwatch(fd, WRITE)
         return True
 
     # -- the poller ------------------------------------------------------------------------------------------------
 
-    def _watch(self, fd: int, mask: int) -> None:
-        """Have a descriptor watched for what the mask says, whatever the poller knows of it."""
+    def _watch(self, fd: int, bit: int) -> None:
+        """Have a descriptor watched in one direction more, whatever the poller knows of it."""
+        mask = self._masks.get(fd, 0)
+        if mask:
+            try:
+                self.poller.modify(fd, mask | bit)
+            except FileNotFoundError:  # closed without notice: what is registered was meant for another file
+                self._lost(fd)
+                mask = 0
         if not mask:
-            self._masks.pop(fd, None)
-            self._forget(fd)
-        else:
-            if fd in self._masks:
-                self._modify(fd, mask)
-            else:
-                self._register(fd, mask)
-            self._masks[fd] = mask
-        self.changed.add(fd)
+            self._register(fd, bit)
+            self.changed.add(fd)
+        self._masks[fd] = mask | bit
 
     def _register(self, fd: int, mask: int) -> None:
         try:
             self.poller.register(fd, mask)
-        except FileExistsError:  # a file that was closed without notice, and whose number came back with a dup
+        except FileExistsError:  # the same open file, which was closed under this number and came back
             self.poller.modify(fd, mask)
 
-    def _modify(self, fd: int, mask: int) -> None:
+    def _unwatch(self, fd: int, bits: int) -> None:
+        """Have a descriptor watched in one direction less; not watched at all without any, not even for hang-ups."""
+        mask = self._masks[fd] & ~bits
         try:
-            self.poller.modify(fd, mask)
-        except FileNotFoundError:  # closed without notice
-            self.poller.register(fd, mask)
-
-    def _forget(self, fd: int) -> None:
-        try:
-            self.poller.unregister(fd)
+            if mask:
+                self._masks[fd] = mask
+                self.poller.modify(fd, mask)
+            else:
+                del self._masks[fd]
+                self.changed.add(fd)
+                self.poller.unregister(fd)
         except (OSError, ValueError) as exc:
-            # Closed before it was unregistered: the system has forgotten it.
+            # Closed before it was unregistered: the system has forgotten it, and the poller has nothing to tell.
             if isinstance(exc, OSError) and exc.errno not in (errno.EBADF, errno.ENOENT, errno.EPERM):
                 raise
 

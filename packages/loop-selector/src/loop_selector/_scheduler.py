@@ -5,11 +5,11 @@ Theory of operation. One turn of the scheduler is:
 1. ask the poller which descriptors are ready; wait for one only if nothing else is to be done before;
 2. run the callbacks that were in the queue when the poller returned;
 3. call what is registered for each ready descriptor, straight from the poller's answer;
-4. run the timers that are due;
+4. run the timers that were due when the poller returned;
 5. run the callbacks that are in the queue now; those that they add wait for the next turn.
 
-Steps 2 to 4 are what asyncio does in one iteration, in the same order: programs rely on a callback that was scheduled
-before a descriptor became ready being called first. Step 5 gives what the first four have caused (a future's result, a
+Steps 2 to 4 are what asyncio does in one iteration, in the same order: programs rely on a callback being called before
+the descriptors and timers that became ready after it was scheduled. Step 5 gives what the first four have caused (a future's result, a
 task's next step) its turn without asking the poller again; it is what :meth:`Scheduler.stop` leaves out. No chain of
 callbacks can keep descriptors or timers waiting.
 
@@ -159,6 +159,11 @@ class Scheduler:
             events = poll(timeout)
 
             count = len(ready)
+            due = 0
+            if heap:
+                now = clock.time()
+                if heap[0][0] <= now:
+                    due = timers.move_due(now, ready)
             while True:
                 for _ in range(count):  # steps 2 and 4, or step 5
                     handle = popleft()
@@ -193,12 +198,6 @@ class Scheduler:
                             continue
                     self._dispatch(fd, mask)
                 events = None
-
-                due = 0
-                if heap:
-                    now = clock.time()
-                    if heap[0][0] <= now:
-                        due = timers.move_due(now, ready)
                 count = due if self._leaving else len(ready)
 
             if self._leaving:
@@ -245,12 +244,13 @@ class Scheduler:
             timeout = 0 if self.ready or self._leaving else self._wait_time()
             self.watches.changed.clear()
             events = self.watches.poller.poll(timeout)
-            self._run_ready(observer, len(self.ready))
+            count = len(self.ready)
+            due = self.timers.move_due(self._clock.time(), self.ready)
+            self._run_ready(observer, count)
             for fd, mask in events:
                 for callback in self._callbacks_of(fd, mask):
                     if fd not in self.watches.changed:
                         self._observe_io(observer, callback)
-            due = self.timers.move_due(self._clock.time(), self.ready)
             self._run_ready(observer, due if self._leaving else len(self.ready))
             if self._leaving:
                 return

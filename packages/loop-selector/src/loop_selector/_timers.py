@@ -73,18 +73,17 @@ class TimerQueue:
         return None
 
     def move_due(self, now: float, ready: deque[Any]) -> int:
-        """Move the timers that are due by now to the front of a queue, in order, and return how many there were."""
+        """Move the timers that are due by now to the end of a queue, in order, and return how many there were."""
         heap = self.heap
-        due: list[Timed] = []
+        before = len(ready)
         while heap and heap[0][0] <= now:
             timer = heapq.heappop(heap)[2]
             if timer._callback is None:
                 self.cancelled -= 1
             else:
                 timer._scheduled = False
-                due.append(timer)
-        ready.extendleft(reversed(due))
-        return len(due)
+                ready.append(timer)
+        return len(ready) - before
 
     def clear(self) -> None:
         """Forget all timers."""
