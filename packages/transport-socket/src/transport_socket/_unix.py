@@ -65,26 +65,33 @@ async def connect_path(loop: TransportLoop, path: Path) -> socket.socket:
     try:
         sock.setblocking(False)
         await loop.sock_connect(sock, os.fspath(path))
-        _check_connected(sock, path)
+        _check_connected(sock)
     except OSError as exc:
-        if exc.filename is None:
-            exc.filename = path
         sock.close()
-        raise
+        raise _naming(exc, path) from None
     except BaseException:
         sock.close()
         raise
     return sock
 
 
-def _check_connected(sock: socket.socket, path: Path) -> None:
+def _naming(exc: OSError, path: Path) -> OSError:
+    """Return an error of connect(2) that names the path."""
+    if exc.errno is None:  # "AF_UNIX path too long" comes without a number
+        return OSError(errno.ENAMETOOLONG, str(exc), path)
+    if exc.filename is None:
+        exc.filename = path
+    return exc
+
+
+def _check_connected(sock: socket.socket) -> None:
     """Tell a full queue, for which connect(2) gives EAGAIN, from a connection that is being made."""
     try:
         sock.getpeername()
     except OSError as exc:
         if exc.errno != errno.ENOTCONN:
             raise
-        raise BlockingIOError(errno.EAGAIN, "Connect call failed, the server's queue is full", path) from None
+        raise BlockingIOError(errno.EAGAIN, "Connect call failed, the server's queue is full") from None
 
 
 def listening_socket(path: Path) -> socket.socket:
@@ -121,7 +128,7 @@ def bind_path(sock: socket.socket, path: Path) -> None:
     except OSError as exc:
         if exc.errno == errno.EADDRINUSE:
             raise OSError(exc.errno, f"Address {name!r} is already in use") from None
-        number = exc.errno or errno.ENAMETOOLONG  # "AF_UNIX path too long" comes without a number
+        number = exc.errno or errno.ENAMETOOLONG  # as in _naming()
         raise OSError(number, f"error while attempting to bind on address {name!r}: {str(exc).lower()}") from None
 
 
