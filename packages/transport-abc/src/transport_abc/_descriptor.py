@@ -39,6 +39,8 @@ class DescriptorTransport(ReadSide, WriteSide, Transport):
         extra: what ``get_extra_info`` returns, by name.
     """
 
+    __slots__ = ()
+
     def __init__(
         self,
         loop: TransportLoop,
@@ -57,7 +59,6 @@ class DescriptorTransport(ReadSide, WriteSide, Transport):
         self._receive_into = receive_into
         self._send = send
         self._send_lines = send_lines
-        self._init_writing()
         super().__init__(loop, protocol, context=context, extra=extra)
         self._readiness.claim(fd, self)
 

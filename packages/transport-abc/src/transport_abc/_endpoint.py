@@ -55,10 +55,9 @@ class Endpoint(BaseTransport):
         extra: what :meth:`get_extra_info` returns, by name.
     """
 
+    __slots__ = ("_closing", "_conn_lost", "_context", "_loop", "_made", "_protocol", "_readiness")
+
     _extra: dict[str, Any]  # of asyncio.BaseTransport
-    _closing = False
-    _conn_lost = 0
-    _made = False
 
     def __init__(
         self,
@@ -69,6 +68,8 @@ class Endpoint(BaseTransport):
         extra: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__({} if extra is None else dict(extra))
+        self._closing = self._made = False
+        self._conn_lost = 0
         self._loop = loop
         self._readiness = readiness_of(loop)
         self._context = copy_context() if context is None else context
@@ -99,7 +100,7 @@ class Endpoint(BaseTransport):
 
     def __del__(self) -> None:
         # The attribute is missing when __init__ itself failed.
-        if not self._conn_lost and getattr(self, "_protocol", None) is not None:
+        if getattr(self, "_protocol", None) is not None and not self._conn_lost:
             try:
                 warnings.warn(f"unclosed transport {self!r}", ResourceWarning, source=self, stacklevel=2)
             finally:  # a warning may be an error

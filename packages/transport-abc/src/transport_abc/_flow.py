@@ -18,6 +18,8 @@ class FlowControl(Endpoint):
     Whatever adds to the buffer ends in :meth:`_check_pause`, whatever takes from it in :meth:`_check_resume`.
     """
 
+    __slots__ = ()
+
     _high = DEFAULT_HIGH_WATER
     _low = DEFAULT_HIGH_WATER // 4
     _protocol_paused = False

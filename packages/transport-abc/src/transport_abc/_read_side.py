@@ -11,14 +11,12 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from transport_abc._endpoint import Endpoint
+from transport_abc._owner import DescriptorOwner
 from transport_abc._transports import ReadTransport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from transport_abc._protocols import BaseProtocol
 
 __all__ = ["RECEIVE_LIMIT", "ReadSide"]
@@ -34,7 +32,7 @@ def _is_buffered(protocol: object) -> bool:
     return not isinstance(protocol, asyncio.Protocol) and hasattr(protocol, "get_buffer")
 
 
-class ReadSide(Endpoint, ReadTransport):
+class ReadSide(DescriptorOwner, ReadTransport):
     """Receive from a descriptor and hand the bytes to the protocol.
 
     A subclass sets ``_fd`` and two functions: ``_receive`` returns at most so many bytes, none at the end of file;
@@ -42,13 +40,7 @@ class ReadSide(Endpoint, ReadTransport):
     when there is nothing to receive.
     """
 
-    _fd: int
-    _receive: Callable[[int], bytes]
-    _receive_into: Callable[[Any], int]
-    _paused = False
-    _started = False
-    _eof_received = False
-    _buffered = False
+    __slots__ = ()
 
     def set_protocol(self, protocol: BaseProtocol | asyncio.BaseProtocol) -> None:
         """Give the callbacks that follow to another protocol, which may be of the other kind of receiving."""

@@ -18,19 +18,18 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from transport_abc._flow import FlowControl
+from transport_abc._owner import NOTHING, DescriptorOwner
 from transport_abc._transports import WriteTransport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from _typeshed import ReadableBuffer
 
 __all__ = ["WriteSide"]
 
 _IOV_MAX = 1024  # the limit of sendmsg(2) and writev(2) on Linux and the BSDs
-_JOIN_MAX = (
-    64 * 1024
-)  # guessed: up to here one copy costs less than the vectors of a sendmsg; measure against writelines
+_JOIN_MAX = 64 * 1024  # guessed: up to here one copy costs less than the vectors of a sendmsg
 
 
 def _flat(data: Any) -> Any:
@@ -48,22 +47,14 @@ def _flat(data: Any) -> Any:
     return view.cast("B") if view.nbytes and view.c_contiguous else view.tobytes()
 
 
-class WriteSide(FlowControl, WriteTransport):
+class WriteSide(DescriptorOwner, FlowControl, WriteTransport):
     """Send to a descriptor, and keep what it does not take.
 
     A subclass sets ``_fd``, ``_send`` and ``_send_lines``: functions that send one buffer, or several, and return how
     many bytes were taken; they raise BlockingIOError when none can be.
     """
 
-    _fd: int
-    _send: Callable[[Any], int]
-    _send_lines: Callable[[Any], int]
-    _direct = True
-    _eof = False
-
-    def _init_writing(self) -> None:
-        self._buffer: deque[bytes | memoryview] = deque()
-        self._buffer_size = 0
+    __slots__ = ()
 
     def get_write_buffer_size(self) -> int:
         """Return how many bytes wait to be sent."""
@@ -135,6 +126,8 @@ class WriteSide(FlowControl, WriteTransport):
         if self._direct:
             self._direct = False
             self._readiness.start_writing(self._fd, partial(self._context.run, self._write_ready))
+        if self._buffer is NOTHING:
+            self._buffer = deque()
         self._buffer.extend(chunks)
         self._buffer_size += sum(map(len, chunks))
         self._check_pause()
@@ -166,6 +159,7 @@ class WriteSide(FlowControl, WriteTransport):
             self._half_close()
         else:
             self._direct = True
+            self._buffer = NOTHING
 
     def write_eof(self) -> None:
         """Close the writing half once what is buffered has been sent."""
@@ -206,7 +200,7 @@ class WriteSide(FlowControl, WriteTransport):
 
     def _detach(self) -> None:
         self._direct = False
-        self._buffer.clear()
+        self._buffer = NOTHING
         self._buffer_size = 0
         self._unwatch()
 

@@ -7,32 +7,37 @@ Both are what the bases of transport_abc make of a descriptor; what is special a
   may be readable for another reason, so the callback asks poll(2) what is the matter.
 * A pipe has no half to close: ``write_eof`` closes it, and so does the end of file.
 * A terminal whose other side is closed reports EIO (Linux, of the master) where a pipe reports the end of file.
+* Both processes run longer before they wait for each other when the pipe holds more than the usual 64 KiB. A pipe to a
+  child is enlarged when it is first found full, so that idle ones do not use up what the user may have (pipe(7),
+  "/proc/sys/fs/pipe-user-pages-soft"), and read with one call as long as there is much in it.
 * Devices that are always ready (``/dev/null`` as standard input) cannot be watched by epoll, which says EPERM. They are
   read once in each turn of the loop.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
 import os
 import select
 import stat
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from transport_abc import Endpoint, ReadSide, WriteSide
 from transport_subprocess._blocking import give_back, make_non_blocking
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
     from contextvars import Context
 
     from transport_abc import BaseProtocol, TransportLoop
 
-    _Received = TypeVar("_Received", bytes, int)
-
 __all__ = ["ReadPipeTransport", "WritePipeTransport"]
+
+_LARGE = 256 * 1024
+"""Bytes that a busy pipe holds, and that are read from it at once."""
 
 _READER_GONE = select.POLLERR | select.POLLHUP | select.POLLNVAL | getattr(select, "POLLRDHUP", 0)
 
@@ -48,7 +53,7 @@ class _PipeEnd(Endpoint):
         loop: any asyncio loop.
         protocol: the receiver of the callbacks.
         pipe: a file object with ``fileno()`` and ``close()``; the transport owns it and closes it.
-        private: True if no other process shares the open file, whose mode need not be restored then.
+        private: True for our end of a new pipe: nobody else shares its mode, and it may be enlarged.
         context: the context in which all callbacks run; a copy of the current one by default.
 
     Raises:
@@ -56,6 +61,7 @@ class _PipeEnd(Endpoint):
     """
 
     _kinds: str
+    _is_large = False
     _pipe: Any = None
     _mode: Any = None
 
@@ -69,6 +75,7 @@ class _PipeEnd(Endpoint):
         context: Context | None = None,
     ) -> None:
         self._fd = fd = pipe.fileno()
+        self._may_enlarge = private
         self._file_type = stat.S_IFIFO if private else stat.S_IFMT(os.fstat(fd).st_mode)
         if self._file_type not in (stat.S_IFIFO, stat.S_IFSOCK, stat.S_IFCHR):
             raise ValueError(self._kinds)
@@ -79,6 +86,15 @@ class _PipeEnd(Endpoint):
             _held[id(pipe)] = pipe
         self._pipe = pipe
         super().__init__(loop, protocol, context=context, extra={"pipe": pipe})
+
+    def _enlarge(self) -> bool:
+        """Let a pipe that was found full hold more, and tell whether it does."""
+        if self._may_enlarge:
+            self._may_enlarge = False
+            if hasattr(fcntl, "F_SETPIPE_SZ"):
+                with contextlib.suppress(OSError):  # the user's pipes hold as much as they may
+                    self._is_large = fcntl.fcntl(self._fd, fcntl.F_SETPIPE_SZ, _LARGE) >= _LARGE
+        return self._is_large
 
     def _close_resource(self) -> None:
         pipe, self._pipe = self._pipe, None
@@ -101,24 +117,30 @@ class ReadPipeTransport(_PipeEnd, ReadSide):
     """
 
     _kinds = "Pipe transport is for pipes/sockets only."
+    _busy = False
     _turn: asyncio.Handle | None = None
 
-    def __init__(
-        self,
-        loop: TransportLoop,
-        protocol: BaseProtocol | asyncio.BaseProtocol,
-        pipe: Any,
-        *,
-        private: bool = False,
-        context: Context | None = None,
-    ) -> None:
-        super().__init__(loop, protocol, pipe, private=private, context=context)
-        fd = self._fd
-        self._receive = partial(os.read, fd)
-        self._receive_into = lambda buffer: os.readv(fd, (buffer,))
-        if self._file_type == stat.S_IFCHR:
-            self._receive = _ending(self._receive, b"")
-            self._receive_into = _ending(self._receive_into, 0)
+    def _receive(self, limit: int) -> bytes:
+        try:
+            data = os.read(self._fd, _LARGE if self._busy else limit)
+        except OSError as exc:
+            if self._is_hang_up(exc):
+                return b""
+            raise
+        # A large object that is filled by less is cut to size at the cost of page faults.
+        self._busy = len(data) >= limit and self._enlarge()
+        return data
+
+    def _receive_into(self, buffer: Any) -> int:
+        try:
+            return os.readv(self._fd, (buffer,))
+        except OSError as exc:
+            if self._is_hang_up(exc):
+                return 0
+            raise
+
+    def _is_hang_up(self, exc: OSError) -> bool:
+        return exc.errno == errno.EIO and self._file_type == stat.S_IFCHR
 
     def _watch(self) -> None:
         if self._turn is None:
@@ -147,20 +169,6 @@ class ReadPipeTransport(_PipeEnd, ReadSide):
         return [*super()._describe(), f"fd={self._fd}"]
 
 
-def _ending(receive: Callable[[Any], _Received], end: _Received) -> Callable[[Any], _Received]:
-    """Return a function that takes the hang-up of a terminal (EIO) for the end of file."""
-
-    def receive_from_device(limit: Any) -> _Received:
-        try:
-            return receive(limit)
-        except OSError as exc:
-            if exc.errno == errno.EIO:
-                return end
-            raise
-
-    return receive_from_device
-
-
 class WritePipeTransport(_PipeEnd, WriteSide):
     """Write to a pipe; see :func:`asyncio.loop.connect_write_pipe` in the Python documentation.
 
@@ -180,10 +188,13 @@ class WritePipeTransport(_PipeEnd, WriteSide):
         private: bool = False,
         context: Context | None = None,
     ) -> None:
-        self._init_writing()
         super().__init__(loop, protocol, pipe, private=private, context=context)
         self._send = partial(os.write, self._fd)
         self._send_lines = partial(os.writev, self._fd)
+
+    def _keep(self, *chunks: bytes | memoryview) -> None:
+        self._enlarge()
+        super()._keep(*chunks)
 
     def write_eof(self) -> None:
         """Close the pipe once what is buffered has been written, which is how its reader sees the end of file."""
