@@ -50,10 +50,7 @@ def without_pidfd(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "pidfd_open", raising=False)
 
 
-@pytest.fixture(params=["pidfd", "thread", "thread without waitid"])
-def exit_watch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Each way of learning that a process has exited."""
-    way: str = request.param
+def _set_exit_watch(way: str, monkeypatch: pytest.MonkeyPatch) -> str:
     if way == "pidfd" and not hasattr(os, "pidfd_open"):
         pytest.skip("this system has no pidfds")
     if way != "pidfd":
@@ -61,3 +58,15 @@ def exit_watch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     if way == "thread without waitid":
         monkeypatch.delattr(os, "waitid", raising=False)
     return way
+
+
+@pytest.fixture(params=["pidfd", "thread"])
+def exit_watch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The ways of learning that a process has exited."""
+    return _set_exit_watch(request.param, monkeypatch)
+
+
+@pytest.fixture(params=["pidfd", "thread", "thread without waitid"])
+def every_exit_watch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The same, and that of systems whose waitid(2) Python does not know."""
+    return _set_exit_watch(request.param, monkeypatch)

@@ -24,7 +24,7 @@ from tests.transport_subprocess.support import (
     wait,
     write_to,
 )
-from transport_subprocess import ProcessTransport, SubprocessPlugin
+from transport_subprocess import ProcessTransport, ReadPipeTransport, SubprocessPlugin, WritePipeTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,8 +63,6 @@ async def test_signals_to_a_process_that_has_ended_raise() -> None:
 
 
 async def test_signal_to_a_process_whose_end_was_not_noticed_yet_has_no_effect() -> None:
-    if not hasattr(os, "waitid"):
-        pytest.skip("waitid was taken away")
     transport, protocol = await spawn("true", stdout=None)
     os.waitid(os.P_PID, transport.get_pid(), os.WEXITED | os.WNOWAIT)  # noqa: ASYNC222 - it ends at once
     transport.terminate()
@@ -309,6 +307,7 @@ async def test_ended_process_is_freed_without_the_cyclic_collector() -> None:
     gc.disable()
     try:
         del transport, protocol
-        assert not any(isinstance(one, ProcessTransport) for one in gc.get_objects())
+        kinds = (ProcessTransport, ReadPipeTransport, WritePipeTransport)
+        assert not any(isinstance(one, kinds) for one in gc.get_objects())
     finally:
         gc.enable()

@@ -18,6 +18,9 @@ from transport_subprocess import ProcessTransport
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+# Where the thread itself has to read the status, nobody can tell that somebody else did: tests of that use
+# "exit_watch", the others "every_exit_watch".
+
 WARNING = "exit status already read: will report returncode 255"
 
 
@@ -52,7 +55,7 @@ async def test_thread_waits_where_the_system_gives_no_pidfd(number: int, monkeyp
     await protocol.seen("connection_lost")
 
 
-def test_end_is_seen_outside_the_main_thread(new_loop: Callable[[], Any], exit_watch: str) -> None:
+def test_end_is_seen_outside_the_main_thread(new_loop: Callable[[], Any], every_exit_watch: str) -> None:
     async def main() -> None:
         transport, protocol = await spawn("sh", "-c", "exit 3")
         returncodes.append(await wait(transport))
@@ -76,7 +79,7 @@ def old_handler() -> Iterator[None]:
     signal.signal(signal.SIGCHLD, before)
 
 
-async def test_handler_of_the_program_for_sigchld_is_called(old_handler: None, exit_watch: str) -> None:
+async def test_handler_of_the_program_for_sigchld_is_called(old_handler: None, every_exit_watch: str) -> None:
     calls = []
     signal.signal(signal.SIGCHLD, lambda *_: calls.append(1))
     transport, protocol = await spawn("true")
@@ -85,7 +88,7 @@ async def test_handler_of_the_program_for_sigchld_is_called(old_handler: None, e
     assert calls
 
 
-async def test_handler_of_the_loop_for_sigchld_is_called(old_handler: None, exit_watch: str) -> None:
+async def test_handler_of_the_loop_for_sigchld_is_called(old_handler: None, every_exit_watch: str) -> None:
     called = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, called.set)
     transport, protocol = await spawn("true")
@@ -96,7 +99,7 @@ async def test_handler_of_the_loop_for_sigchld_is_called(old_handler: None, exit
     asyncio.get_running_loop().remove_signal_handler(signal.SIGCHLD)
 
 
-async def test_children_of_others_are_left_to_them(exit_watch: str) -> None:
+async def test_children_of_others_are_left_to_them(every_exit_watch: str) -> None:
     popen = subprocess.Popen(["sh", "-c", "exit 5"])  # noqa: ASYNC220
     pid = os.spawnlp(os.P_NOWAIT, "sh", "sh", "-c", "exit 6")  # noqa: ASYNC220
     transport, protocol = await spawn("sh", "-c", "exit 7")
@@ -110,8 +113,6 @@ async def test_children_of_others_are_left_to_them(exit_watch: str) -> None:
 async def test_status_read_by_somebody_else_is_255_with_a_warning(
     exit_watch: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    if exit_watch == "thread without waitid":
-        pytest.skip("the thread itself reads the status")
     transport, protocol = await spawn("sleep", "60")
     os.kill(transport.get_pid(), signal.SIGKILL)
     os.waitpid(transport.get_pid(), 0)  # noqa: ASYNC222
@@ -126,7 +127,7 @@ async def test_status_read_by_somebody_else_is_255_with_a_warning(
 
 
 async def test_status_read_through_the_popen_object_is_not_lost(
-    exit_watch: str, caplog: pytest.LogCaptureFixture
+    every_exit_watch: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     transport, protocol = await spawn("sleep", "60")
     popen = _popen(transport)
@@ -141,8 +142,6 @@ async def test_status_read_through_the_popen_object_is_not_lost(
 async def test_signal_to_a_process_that_somebody_else_waited_for_hits_nobody(
     exit_watch: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    if exit_watch == "thread without waitid":
-        pytest.skip("the thread itself reads the status")
     transport, protocol = await spawn("sleep", "60")
     os.kill(transport.get_pid(), signal.SIGKILL)
     os.waitpid(transport.get_pid(), 0)  # noqa: ASYNC222
@@ -155,8 +154,6 @@ async def test_signal_to_a_process_that_somebody_else_waited_for_hits_nobody(
 async def test_ignored_sigchld_makes_the_status_unknown(
     old_handler: None, exit_watch: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    if exit_watch == "thread without waitid":
-        pytest.skip("Popen.wait() takes an unknown status for 0")
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     transport, protocol = await spawn("true")
     assert await wait(transport) == 255
@@ -165,7 +162,7 @@ async def test_ignored_sigchld_makes_the_status_unknown(
 
 
 @pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
-async def test_forked_copy_of_the_program_does_not_hide_the_end(exit_watch: str) -> None:
+async def test_forked_copy_of_the_program_does_not_hide_the_end(every_exit_watch: str) -> None:
     transport, protocol = await spawn("cat", stdin=subprocess.PIPE, stdout=None, stderr=None)
     copy = os.fork()
     if not copy:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import fcntl
 import os
 import signal
 import subprocess
@@ -369,3 +370,48 @@ def _inheritable() -> set[int]:
         except OSError:  # the one that listed the folder
             continue
     return found
+
+
+needs_pipe_sizes = pytest.mark.skipif(not hasattr(fcntl, "F_GETPIPE_SZ"), reason="this system has pipes of one size")
+
+
+def _size(transport: ProcessTransport, fd: int) -> int:
+    pipe = transport.get_pipe_transport(fd)
+    assert pipe is not None
+    return fcntl.fcntl(pipe.get_extra_info("pipe"), fcntl.F_GETPIPE_SZ)
+
+
+@needs_pipe_sizes
+async def test_pipes_are_enlarged_when_they_are_full_and_not_before() -> None:
+    transport, protocol = await spawn("cat", stderr=None)
+    write_to(transport, b"hello")
+    await protocol.seen("pipe_data_received", 1)
+    usual = _size(transport, 0)
+    assert _size(transport, 1) == usual < 256 * 1024
+    output_of(transport).pause_reading()
+    write_to(transport, bytes(MIB))
+    assert _size(transport, 0) == 256 * 1024
+    output_of(transport).resume_reading()
+    await protocol.until(lambda: len(protocol.data[1]) > MIB)
+    assert _size(transport, 1) == 256 * 1024
+    end_input(transport)
+    await protocol.seen("connection_lost")
+
+
+@needs_pipe_sizes
+async def test_pipes_that_may_not_be_enlarged_carry_everything_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(fd: int, command: int, argument: int = 0) -> int:
+        assert command == fcntl.F_SETPIPE_SZ
+        refused.append(argument)
+        raise PermissionError(1, "Operation not permitted")
+
+    refused: list[int] = []
+    transport, protocol = await spawn("cat", stderr=None)
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, "fcntl", refuse)
+        write_to(transport, bytes(MIB))
+        end_input(transport)
+        await protocol.seen("connection_lost")
+    assert protocol.data == {1: bytes(MIB)}
+    assert refused[0] == 256 * 1024
+    assert len(refused) <= 2  # once for each pipe
