@@ -9,8 +9,8 @@ one of the methods here is called. Three properties of OpenSSL and of the ``ssl`
 * ``unwrap`` sends ``close_notify`` and then looks for the peer's; if it finds data instead, the connection is
   unusable. As the peer may go on sending, :meth:`Engine.goodbye` hides from it what has come.
 
-A ``MemoryBIO`` never shrinks: it keeps room for the most that was in it at one time. Whoever feeds an engine therefore
-does so in pieces of at most :data:`PIECE` bytes, and what is encrypted is taken out after each record.
+A ``MemoryBIO`` never shrinks: it keeps room for the most that was in it at one time. An engine is therefore fed in
+pieces of at most :data:`PIECE` bytes, and what it has encrypted is taken out after each record.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ __all__ = ["PIECE", "RECORD", "Engine"]
 RECORD = 16 * 1024
 """Bytes of plain text in the largest record (RFC 8446, section 5.1)."""
 
-PIECE = 32 * 1024
-"""Bytes of the largest piece to feed; what an idle connection keeps in memory is in proportion to it."""
+PIECE = 64 * 1024
+"""Bytes of the largest piece to feed."""
 
 
 class Engine:
@@ -59,7 +59,7 @@ class Engine:
         self.outgoing = ssl.MemoryBIO()
         self.sslobj = context.wrap_bio(self.incoming, self.outgoing, server_side, server_hostname, session)
         self.feed = self.incoming.write
-        """Take encrypted bytes from the peer, :data:`PIECE` at most."""
+        """Take encrypted bytes from the peer, at most :data:`PIECE`."""
         self.take = self.outgoing.read
         """Return the encrypted bytes that shall go to the peer, b"" if there are none."""
         self._read: Callable[[int], bytes] = self.sslobj.read

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from transport_abc import WrapperPlugin
 from transport_ssl._engine import Engine
-from transport_ssl._transport import SslTransport
+from transport_ssl._transport import Settings, SslTransport
 from transport_ssl._upgrade import read_ahead, upgradable, upgraded
 
 if TYPE_CHECKING:
@@ -145,17 +145,14 @@ class SslPlugin(WrapperPlugin):
         upgrades: bool = False,
     ) -> SslTransport:
         name = None if server_side else server_hostname or None
-        return SslTransport(
-            loop,
-            protocol,
+        settings = Settings(
             context,
-            Engine(context, server_side, name, session),
-            server_side=server_side,
-            handshake_timeout=_seconds("ssl_handshake_timeout", handshake_timeout, HANDSHAKE_TIMEOUT),
-            shutdown_timeout=_seconds("ssl_shutdown_timeout", shutdown_timeout, SHUTDOWN_TIMEOUT),
-            tolerant=tolerant or bool(context.options & _IGNORE_EOF),
-            upgrades=upgrades,
+            server_side,
+            _seconds("ssl_handshake_timeout", handshake_timeout, HANDSHAKE_TIMEOUT),
+            _seconds("ssl_shutdown_timeout", shutdown_timeout, SHUTDOWN_TIMEOUT),
+            tolerant or bool(context.options & _IGNORE_EOF),
         )
+        return SslTransport(loop, protocol, settings, Engine(context, server_side, name, session), upgrades=upgrades)
 
 
 def _context(sslcontext: object, server_side: bool, server_hostname: str | None) -> ssl.SSLContext:

@@ -3,14 +3,11 @@
 Theory of operation. :mod:`transport_ssl._engine` turns bytes into bytes, :mod:`transport_ssl._states` knows what may
 happen when; here they meet the two neighbours.
 
-Receiving. The transport below fills the loop's shared receive buffer, at most :data:`RECEIVE` bytes in one turn of the
-loop. They are fed to the engine and what comes out is delivered before the call returns, so nothing decrypted is ever
-kept. When the protocol pauses in the middle, the rest stays encrypted in the engine, and the transport below is paused.
+Receiving. The transport below fills the loop's shared receive buffer, with one piece in one turn of the loop. The piece
+is fed to the engine, and what comes out is delivered before the call returns, so nothing decrypted is ever kept. When
+the protocol pauses in the middle, the rest stays encrypted in the engine, and the transport below is paused.
 
-Sending. What is written in one turn of the loop is collected and leaves in as few records as possible: at the end of a
-delivery what was written during it (an answer does not wait), else in the next turn, or when a record is full. The
-encrypted bytes go to the transport below; its write buffer and its marks are those of this transport, and what has been
-collected is sent early rather than let the two together cross a mark unnoticed.
+Sending: see :mod:`transport_ssl._sending`.
 
 Ending. ``close`` says ``close_notify`` after the last byte, drops what comes from then on, and waits for the peer's;
 one deadline, which nothing prolongs, ends the wait. A connection that ends without the peer's ``close_notify`` may have
@@ -22,89 +19,76 @@ Not covered, as the ``ssl`` module has no means for it: early data, and key upda
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from transport_abc import BufferedProtocol, WrapperTransport
-from transport_ssl._engine import PIECE, RECORD, Engine
+from transport_abc import BufferedProtocol
+from transport_ssl._engine import PIECE
+from transport_ssl._sending import SendingSide, tls_error
 from transport_ssl._states import DELIVERING, WRITABLE, Event, State, after
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from _typeshed import ReadableBuffer, WriteableBuffer
+    from _typeshed import WriteableBuffer
 
     from transport_abc import BaseProtocol, TransportLoop
+    from transport_ssl._engine import Engine
 
-__all__ = ["ANSWER_LIMIT", "HANDSHAKE_LIMIT", "RECEIVE", "SslTransport"]
+__all__ = ["HANDSHAKE_LIMIT", "Settings", "SslTransport"]
 
 HANDSHAKE_LIMIT = 256 * 1024
 """Bytes that a peer may send before the handshake is complete."""
 
-RECEIVE = 64 * 1024
-"""Bytes received in one turn of the loop, and so the most that is kept for a protocol that has paused."""
 
-ANSWER_LIMIT = 64 * 1024
-"""Bytes of answers of TLS itself (to key updates, say) that a peer may ask for without reading them."""
+class Settings(NamedTuple):
+    """What was asked for when a connection was made."""
+
+    context: ssl.SSLContext
+    server_side: bool
+    handshake_timeout: float
+    """Seconds."""
+    shutdown_timeout: float
+    """Seconds from ``close`` to the end."""
+    tolerant: bool
+    """An end without ``close_notify`` is a regular one."""
 
 
-class SslTransport(WrapperTransport, BufferedProtocol):
+class SslTransport(SendingSide, BufferedProtocol):
     """A TLS connection over any stream transport; :class:`transport_ssl.SslPlugin` makes them.
 
     Args:
         loop: the loop that makes the callbacks.
         protocol: the protocol above; nothing of it is called before the peer is verified.
-        context: the settings and the certificates.
-        engine: made of this context.
-        server_side: on which side of the handshake this is.
-        handshake_timeout: how long the handshake may take, in seconds.
-        shutdown_timeout: how long the connection may last after ``close``, in seconds.
-        tolerant: whether an end without ``close_notify`` is a regular one.
+        settings: those of the connection.
+        engine: made of the same context.
         upgrades: whether the protocol has had its ``connection_made``, from the transport below.
     """
 
     _start_tls_compatible = True  # asyncio's start_tls asks for it
     _state = State.NEW
-    _writable = False  # the state allows to send
     _flowing = False  # the state allows to deliver, and the protocol has not paused
     _secure = False  # the peer is verified
     _released = False  # who waited for the handshake has run
     _paused = False
-    _corked = False  # something will flush the backlog
-    _blocked = False  # nothing can be encrypted while the peer renegotiates
     _awaited = False
     _farewell = False  # close_notify was said
     _lower_ended = False
-    _backlog_size = 0
-    _budget = 0  # bytes to collect before they are sent
-    _high = 0
-    _pauses = 0  # reasons for which the protocol must not write
     _shaken = 0  # bytes fed before the end of the handshake
-    _answered = 0
     _deadline: asyncio.TimerHandle | None = None
 
     def __init__(
         self,
         loop: TransportLoop,
         protocol: BaseProtocol | asyncio.BaseProtocol,
-        context: ssl.SSLContext,
+        settings: Settings,
         engine: Engine,
         *,
-        server_side: bool,
-        handshake_timeout: float,
-        shutdown_timeout: float,
-        tolerant: bool = False,
         upgrades: bool = False,
     ) -> None:
-        super().__init__(loop, protocol)
-        self._engine = engine
-        self._sslcontext = context
-        self._server_side = server_side
-        self._handshake_timeout = handshake_timeout
-        self._shutdown_timeout = shutdown_timeout
-        self._tolerant = tolerant
-        self._upgrades = self._made = upgrades
-        self._backlog: list[bytes] = []
+        super().__init__(loop, protocol, engine)
+        self._settings = settings
+        self._made = upgrades
 
     # -- what is known ---------------------------------------------------------------------------------------------
 
@@ -114,7 +98,7 @@ class SslTransport(WrapperTransport, BufferedProtocol):
         TLS knows ``sslcontext``, and after the handshake ``peercert``, ``cipher``, ``compression``, ``ssl_object``.
         """
         if name == "sslcontext":
-            return self._sslcontext
+            return self._settings.context
         if name in {"peercert", "cipher", "compression", "ssl_object"}:
             return self._extra[name] if name in self._extra else self._ask_engine(name, default)
         return super().get_extra_info(name, default)
@@ -129,6 +113,10 @@ class SslTransport(WrapperTransport, BufferedProtocol):
         self._extra["cipher"] = sslobj.cipher()
         self._extra["compression"] = sslobj.compression()
         return self._extra[name]
+
+    @property
+    def _sslcontext(self) -> ssl.SSLContext:
+        return self._settings.context
 
     @property
     def _ssl_protocol(self) -> SslTransport:
@@ -174,10 +162,10 @@ class SslTransport(WrapperTransport, BufferedProtocol):
         if self._closing:
             self._lower.abort()
             return
-        self._memory = self._readiness.buffer[:RECEIVE]
-        self._high = self._lower.get_write_buffer_limits()[1]
+        self._memory = self._readiness.buffer[:PIECE]
+        self._note_limits()
         self._move(Event.CONNECTED)
-        self._set_deadline(self._handshake_timeout, self._handshake_expired)
+        self._set_deadline(self._settings.handshake_timeout, self._handshake_expired)
         self._shake()
 
     def _shake(self) -> None:
@@ -191,16 +179,15 @@ class SslTransport(WrapperTransport, BufferedProtocol):
         if complete:
             self._verified()
         elif self._shaken > HANDSHAKE_LIMIT:
-            self._handshake_failed(_error(f"more than {HANDSHAKE_LIMIT} bytes of a handshake that is not complete"))
+            self._handshake_failed(tls_error(f"more than {HANDSHAKE_LIMIT} bytes of a handshake that is not complete"))
 
     def _verified(self) -> None:
         """Tell the protocol, then whoever waits; deliver once that one has run, an order that users rely on."""
         self._cancel_deadline()
         self._secure = True
         self._move(Event.VERIFIED)
-        self._update_budget()
         self._corked = True
-        if not self._upgrades:
+        if not self._made:
             self._call_connection_made()
         self._uncork()
         if not self._ready.done():
@@ -211,12 +198,10 @@ class SslTransport(WrapperTransport, BufferedProtocol):
         """Begin to deliver."""
         self._released = True
         self._update_flow()
-        if self._pauses:
-            super().pause_writing()
         self._go_on()
 
     def _handshake_expired(self) -> None:
-        seconds = self._handshake_timeout
+        seconds = self._settings.handshake_timeout
         exc = ConnectionAbortedError(f"SSL handshake is taking longer than {seconds} seconds: aborting the connection")
         self._refuse(exc)
         self._force_close(exc)
@@ -227,7 +212,7 @@ class SslTransport(WrapperTransport, BufferedProtocol):
         self._loss = exc
         self._closing = True
         self._move(Event.GIVE_UP)
-        self._set_deadline(self._shutdown_timeout, self._lower.abort)
+        self._set_deadline(self._settings.shutdown_timeout, self._lower.abort)
         self._send_output()
         self._lower.close()
 
@@ -239,7 +224,7 @@ class SslTransport(WrapperTransport, BufferedProtocol):
         exc.__traceback__ = None  # OpenSSL's errors need none, and it would keep this transport alive
         if not self._ready.done():
             self._ready.set_exception(exc)
-            if self._server_side and not self._awaited:
+            if self._settings.server_side and not self._awaited:
                 self._ready.exception()  # retrieved
                 if self._shaken:
                     certificate = isinstance(exc, ssl.CertificateError)
@@ -293,7 +278,11 @@ class SslTransport(WrapperTransport, BufferedProtocol):
             while self._flowing and (self._fill_buffer() if self._buffered else self._deliver_data()):
                 pass
         finally:
-            self._uncork()
+            self._corked = False
+            if self._backlog:
+                self._flush()
+            elif self._engine.outgoing.pending:
+                self._answer()
 
     def _deliver_data(self) -> bool:
         """Hand plain text to the protocol; return whether there may be more."""
@@ -344,12 +333,6 @@ class SslTransport(WrapperTransport, BufferedProtocol):
             self._callback_failed("buffer_updated", exc)
         return engine.more
 
-    def _broken(self, exc: ssl.SSLError) -> None:
-        """End because the peer broke the protocol; the alert, if there is one, still goes out."""
-        exc.__traceback__ = None
-        self._send_output()
-        self._force_close(exc)
-
     def _peer_ended(self) -> None:
         """Call ``eof_received``, and close unless the protocol wants to go on writing.
 
@@ -376,7 +359,7 @@ class SslTransport(WrapperTransport, BufferedProtocol):
 
     def _cut(self) -> None:
         """End without the peer's ``close_notify``."""
-        if self._tolerant:
+        if self._settings.tolerant:
             self._peer_ended()
         else:
             text = "EOF occurred in violation of protocol: the peer ended the connection without close_notify"
@@ -388,121 +371,6 @@ class SslTransport(WrapperTransport, BufferedProtocol):
             self._refuse(exc or ConnectionAbortedError("the connection was closed during the TLS handshake"))
         self._give_up()
         super().connection_lost(exc)
-
-    def pause_writing(self) -> None:
-        """Count one reason for which the protocol must not write; tell it if it is the first."""
-        self._pauses += 1
-        if self._pauses == 1:
-            super().pause_writing()
-
-    def resume_writing(self) -> None:
-        """Count one reason less, and tell the protocol if it was the last."""
-        self._pauses = max(0, self._pauses - 1)
-        if not self._pauses:
-            super().resume_writing()
-
-    # -- sending ---------------------------------------------------------------------------------------------------
-
-    def write(self, data: ReadableBuffer) -> None:
-        """Send bytes; see :class:`transport_abc.WriteTransport`."""
-        if self._writable and type(data) is bytes and data:
-            self._collect(data)
-        else:
-            super().write(data)
-
-    def _send(self, data: bytes | memoryview) -> None:
-        if self._writable and len(data) > RECORD and not self._backlog:
-            self._transmit(data)
-        else:
-            self._collect(bytes(data))
-
-    def _collect(self, data: bytes) -> None:
-        """Keep bytes until the end of a delivery or of the turn, or until there is a record full of them."""
-        self._backlog.append(data)
-        self._backlog_size += len(data)
-        if self._backlog_size > self._budget:
-            if self._writable:
-                self._flush()
-        elif not self._corked:
-            self._corked = True
-            self._loop.call_soon(self._uncork, context=self._context)
-
-    def _uncork(self) -> None:
-        """Send what was collected, or else what TLS itself has to say."""
-        self._corked = False
-        if self._backlog:
-            self._flush()
-        elif self._engine.outgoing.pending:
-            self._answer()
-
-    def _flush(self) -> None:
-        """Encrypt what was collected and send it."""
-        backlog = self._backlog
-        data = backlog[0] if len(backlog) == 1 else b"".join(backlog)
-        backlog.clear()
-        self._backlog_size = 0
-        self._transmit(data)
-
-    def _transmit(self, data: bytes | memoryview) -> None:
-        """Encrypt bytes and send them; what cannot be encrypted now goes back to the backlog."""
-        try:
-            if len(data) <= RECORD:
-                self._lower.write(self._engine.encrypt(data))
-            else:
-                pieces, data = self._engine.encrypt_long(memoryview(data))
-                self._lower.writelines(pieces)
-                if data:
-                    self._block(data)
-        except ssl.SSLWantReadError:
-            self._block(data)
-        except ssl.SSLError as exc:
-            self._broken(exc)
-        else:
-            if self._blocked and not self._backlog:
-                self._blocked = False
-                self.resume_writing()
-        self._update_budget()
-
-    def _block(self, data: bytes | memoryview) -> None:
-        """Keep bytes until the peer's renegotiation is over, and ask the protocol to write no more."""
-        self._backlog.append(bytes(data))
-        self._backlog_size = len(data)
-        if not self._blocked:
-            self._blocked = True
-            self.pause_writing()
-
-    def _update_budget(self) -> None:
-        """Set how much may be collected: no more than may be written before ``pause_writing`` is due."""
-        self._budget = min(RECORD, self._high)
-        size = self._lower.get_write_buffer_size()
-        if size and not self._pauses:
-            self._budget = min(self._budget, max(0, self._high - size))
-
-    def _send_output(self) -> None:
-        """Send what TLS itself has to say, if anything."""
-        if self._engine.outgoing.pending:
-            self._lower.write(self._engine.take())
-
-    def _answer(self) -> None:
-        """Send what the peer made TLS say, unless it asks for ever more and reads nothing."""
-        waiting = self._lower.get_write_buffer_size()
-        self._answered = self._answered + self._engine.outgoing.pending if waiting else 0
-        if self._answered > ANSWER_LIMIT:
-            self._force_close(_error(f"more than {ANSWER_LIMIT} bytes of answers that the peer does not read"))
-        else:
-            self._send_output()
-
-    def get_write_buffer_size(self) -> int:
-        """Return how many bytes wait to be sent, some of them encrypted already."""
-        return self._backlog_size + super().get_write_buffer_size()
-
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """Set the marks of the write buffer; see :class:`transport_abc.WriteTransport`."""
-        super().set_write_buffer_limits(high, low)
-        self._high = self._lower.get_write_buffer_limits()[1]
-        self._update_budget()
-        if self._backlog_size > self._budget and self._writable:
-            self._flush()
 
     # -- receiving, as the protocol controls it --------------------------------------------------------------------
 
@@ -554,7 +422,7 @@ class SslTransport(WrapperTransport, BufferedProtocol):
             return
         self._closing = True
         self._move(Event.CLOSE)
-        self._set_deadline(self._shutdown_timeout, self._shutdown_expired)
+        self._set_deadline(self._settings.shutdown_timeout, self._shutdown_expired)
         self._finish()
         if self._paused:
             self._lower.resume_reading()
@@ -604,11 +472,5 @@ class SslTransport(WrapperTransport, BufferedProtocol):
     def _give_up(self) -> None:
         """Do nothing more but wait for the end of the transport below."""
         self._cancel_deadline()
-        self._backlog.clear()
-        self._backlog_size = 0
+        self._drop_backlog()
         self._move(Event.GIVE_UP)
-
-
-def _error(text: str) -> ssl.SSLError:
-    """Make an error of TLS that OpenSSL did not find."""
-    return ssl.SSLError(ssl.SSL_ERROR_SSL, text)
