@@ -52,6 +52,6 @@ class FlowControl(Endpoint):
 
     def _check_resume(self) -> None:
         """Call ``resume_writing`` if writing is paused and the buffer is at the low-water mark or under."""
-        if self._protocol_paused and self.get_write_buffer_size() <= self._low:
+        if self._protocol_paused and not self._conn_lost and self.get_write_buffer_size() <= self._low:
             self._protocol_paused = False
             self._call("resume_writing")
