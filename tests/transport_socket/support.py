@@ -126,7 +126,7 @@ def resolving_to(*addresses: tuple[str, int]) -> Any:
 
     async def getaddrinfo(host: Any, port: Any, **options: Any) -> list[Any]:
         return [
-            (socket.AF_INET6 if ":" in address[0] else socket.AF_INET, socket.SOCK_STREAM, 6, "", address)
+            (socket.AF_INET6 if ":" in address[0] else socket.AF_INET, options["type"], 0, "", address)
             for address in addresses
         ]
 

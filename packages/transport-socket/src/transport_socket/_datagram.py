@@ -59,10 +59,11 @@ class DatagramSocketTransport(FlowControl, DatagramTransport, asyncio.Transport)
         address: the only address to send to although the socket is not connected, None for any.
     """
 
-    _direct = True
-    _reading = False
-    _burst = ONE
-    _timer: asyncio.TimerHandle | None = None
+    # Slots for the reason that the bases have them; users find a __dict__ all the same.
+    __slots__ = (
+        *("_sock", "_sock_fd", "_fd", "_connected", "_address", "_check_address", "_known", "_reading", "_burst"),
+        *("_direct", "_buffer", "_buffer_size", "_timer"),
+    )
 
     def __init__(
         self,
@@ -75,6 +76,10 @@ class DatagramSocketTransport(FlowControl, DatagramTransport, asyncio.Transport)
         self._sock_fd = self._fd = sock.fileno()
         self._buffer: deque[tuple[bytes, Any]] = deque()
         self._buffer_size = 0
+        self._direct = True  # open, and nothing is queued
+        self._reading = False
+        self._burst = ONE
+        self._timer: asyncio.TimerHandle | None = None
         super().__init__(loop, protocol)
         peer = name_of(sock.getpeername)
         self._connected = peer is not None
@@ -93,7 +98,9 @@ class DatagramSocketTransport(FlowControl, DatagramTransport, asyncio.Transport)
         return default if value is None else value
 
     def _describe(self) -> list[str]:
-        return [*super()._describe(), f"fd={self._fd}", f"write_buffer={self._buffer_size}"]
+        state, *peer = super()._describe()
+        words = [state, f"sockname={self._extra.get('sockname')!r}", *peer]
+        return [*words, f"fd={self._fd}", f"write_buffer={self._buffer_size}"]
 
     # -- receiving -------------------------------------------------------------------------------------------------
 
