@@ -36,8 +36,11 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--case", action="append", metavar="GLOB", help="run these cases only; can be repeated")
     parser.add_argument("--on", metavar="NAMES", help="these contestants only, separated by commas")
     parser.add_argument("--rounds", type=int, metavar="N", help="measure each that many times (default 5)")
+    parser.add_argument("--minutes", type=float, metavar="M", help="make fewer rounds rather than take longer (15)")
     parser.add_argument("--scale", type=float, metavar="F", help="multiply the number of requests (default 1)")
-    parser.add_argument("--quick", action="store_true", help="3 rounds, a quarter of the requests, no strace")
+    parser.add_argument(
+        "--quick", action="store_true", help="3 rounds, a quarter of the requests, no strace, 3 minutes"
+    )
     parser.add_argument("--python", metavar="PATHS", help="interpreters, separated by commas; one table for each")
     parser.add_argument(
         "--compiled", metavar="PATH", help="an interpreter that has the compiled build: one more column"
@@ -82,9 +85,11 @@ def _run(told: argparse.Namespace, python: str, cases: Sequence[Case], folder: P
     run = Run(f"Python {version}", versions)
     counts = Counts(not (told.quick or told.no_strace), told.instructions, told.calls)
     rounds = told.rounds or (3 if told.quick else 5)
-    for case in cases:
+    end = time.monotonic() + 60 * (told.minutes or (3 if told.quick else 15))
+    for number, case in enumerate(cases):
         started = time.monotonic()
-        result = run_case(bench, case, _contestants(told), rounds, counts)
+        until = started + (end - started) / (len(cases) - number)
+        result = run_case(bench, case, _contestants(told), rounds, counts, until)
         run.results.append(result)
         figures = "  ".join(f"{name} {cost(outcome)}" for name, outcome in result.outcomes.items() if outcome.samples)
         print(f"{case.name:18} {time.monotonic() - started:4.0f} s  {figures}", file=sys.stderr, flush=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -32,13 +33,18 @@ class Counts:
     python_calls: bool = False
 
 
-def run_case(bench: Bench, case: Case, contestants: Sequence[str], rounds: int, counts: Counts) -> CaseResult:
+def run_case(
+    bench: Bench, case: Case, contestants: Sequence[str], rounds: int, counts: Counts, until: float
+) -> CaseResult:
     """Measure a case on every contestant, and count what was asked for.
 
-    One that cannot do it, or fails, is not tried again.
+    One that cannot do it, or fails, is not tried again. No round begins after a moment of the monotonic clock, except
+    the first.
     """
     outcomes = {name: Outcome() for name in contestants if case.transports or name != "aiofastnet"}
     for number in range(rounds):
+        if number and time.monotonic() >= until:
+            break
         for name in _rotated(list(outcomes), number):
             _measure(bench, case, name, outcomes[name])
     small = replace(bench, scale=bench.scale * _COUNTED)

@@ -37,6 +37,7 @@ def tables(run: Run) -> Iterator[str]:
             yield from _aligned(rows)
     yield from _python_calls(run)
     yield from _notes(run)
+    yield from _rounds(run)
 
 
 def _costs(run: Run) -> list[list[str]]:
@@ -158,6 +159,12 @@ def _notes(run: Run) -> Iterator[str]:
                     yield ""
                 said.add((name, reason))
                 yield f"{name}: {result.case.name if name in run.contestants else 'left out'}: {reason}"
+
+
+def _rounds(run: Run) -> Iterator[str]:
+    """Say how many rounds the figures come from."""
+    made = {max((len(outcome.samples) for outcome in result.outcomes.values()), default=0) for result in run.results}
+    yield f"\nRounds: {min(made)}" + (f" to {max(made)}, as time allowed" if len(made) > 1 else "")
 
 
 def _reason(outcome: Outcome) -> str:
