@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import fcntl
 import os
 import signal
 import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -110,6 +112,17 @@ async def test_children_of_others_are_left_to_them(every_exit_watch: str) -> Non
     assert os.waitstatus_to_exitcode(status) == 6
 
 
+@pytest.fixture
+def statuses_are_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system whose pidfds do not tell the status of a process for which somebody has waited."""
+
+    def refuse(*args: object) -> None:
+        raise OSError(errno.ENOTTY, os.strerror(errno.ENOTTY))
+
+    monkeypatch.setattr(fcntl, "ioctl", refuse)
+
+
+@pytest.mark.usefixtures("statuses_are_told_once")
 async def test_status_read_by_somebody_else_is_255_with_a_warning(
     exit_watch: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -126,6 +139,22 @@ async def test_status_read_by_somebody_else_is_255_with_a_warning(
         transport.kill()
 
 
+def _linux() -> tuple[int, ...]:
+    release = os.uname().release.partition("-")[0] if sys.platform == "linux" else "0"
+    return tuple(int(part) for part in release.split(".") if part.isdigit())
+
+
+@pytest.mark.skipif(
+    _linux() < (6, 15), reason="pidfds tell the status of a process already waited for since Linux 6.15"
+)
+@pytest.mark.parametrize(("command", "returncode"), [("exit 7", 7), ("kill -9 $$", -9)])
+async def test_status_read_by_somebody_else_is_told_by_the_pidfd(command: str, returncode: int) -> None:
+    transport, protocol = await spawn("sh", "-c", command)
+    os.waitpid(transport.get_pid(), 0)  # noqa: ASYNC222
+    assert await wait(transport) == returncode
+    await protocol.seen("connection_lost")
+
+
 async def test_status_read_through_the_popen_object_is_not_lost(
     every_exit_watch: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -139,6 +168,7 @@ async def test_status_read_through_the_popen_object_is_not_lost(
     assert caplog.records == []
 
 
+@pytest.mark.usefixtures("statuses_are_told_once")
 async def test_signal_to_a_process_that_somebody_else_waited_for_hits_nobody(
     exit_watch: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -151,6 +181,7 @@ async def test_signal_to_a_process_that_somebody_else_waited_for_hits_nobody(
     assert WARNING in caplog.text
 
 
+@pytest.mark.usefixtures("statuses_are_told_once")
 async def test_ignored_sigchld_makes_the_status_unknown(
     old_handler: None, exit_watch: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -13,8 +13,8 @@ system has them (Linux 5.3, pidfd_open(2)); it needs no thread, works in any thr
 can do that (waitid(2), WNOWAIT), leaves the status for the loop's thread. Both look the same from here on.
 
 Somebody else may have read the status: a SIGCHLD handler that waits for any child, or a system told to ignore SIGCHLD.
-The return code is then unknown and reported as 255 with a warning, as asyncio does. If it was read through the Popen
-object itself, nothing is lost.
+If it was read through the Popen object itself, nothing is lost, nor where the pidfd still tells it (Linux 6.15).
+Otherwise the return code is unknown, and reported as 255 with a warning, as asyncio does.
 
 A child that is given up (its loop was closed, its transport collected) is killed and waited for, at most
 :data:`PATIENCE` seconds. Should it still not be gone, which takes a process that the kernel cannot kill or one that we
@@ -25,9 +25,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import logging
 import os
 import signal
+import struct
 import subprocess
 import threading
 from typing import TYPE_CHECKING, TypeAlias
@@ -42,7 +44,7 @@ _logger = logging.getLogger("asyncio")
 PATIENCE = 1.0
 """Seconds that :func:`give_up` waits for a process that was killed."""
 
-_STATUS_UNKNOWN = 255
+_UNKNOWN = 255
 
 _NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 
@@ -86,14 +88,23 @@ class Child:
             try:
                 pid, status = os.waitpid(popen.pid, os.WNOHANG)
             except ChildProcessError:
-                _logger.warning("child process pid %d exit status already read: will report returncode 255", popen.pid)
-                popen.returncode = _STATUS_UNKNOWN
+                popen.returncode = self._lost_returncode()
             else:
                 if not pid:
                     return None
                 popen.returncode = os.waitstatus_to_exitcode(status)
         _running.discard(popen)
         return popen.returncode
+
+    def _lost_returncode(self) -> int:
+        """Find out what somebody else has read."""
+        status = _status_from_pidfd(self.fd) if self._by_pidfd else None
+        if status is not None:
+            return os.waitstatus_to_exitcode(status)
+        _logger.warning(
+            "child process pid %d exit status already read: will report returncode %d", self._popen.pid, _UNKNOWN
+        )
+        return _UNKNOWN
 
     def send_signal(self, number: int) -> None:
         """Send a signal; no effect on a process that has exited.
@@ -155,6 +166,23 @@ def _open_pidfd(pid: int) -> int | None:
         if exc.errno in _NO_DESCRIPTORS:
             raise
         return None
+
+
+# <linux/pidfd.h>: struct pidfd_info begins with a mask of what is wanted, or given; the wait status follows the ids.
+_PIDFD_GET_INFO = 0xC040FF0B
+_PIDFD_INFO_EXIT = 1 << 3
+_PIDFD_INFO = struct.Struct("=Q52xi")
+
+
+def _status_from_pidfd(pidfd: int) -> int | None:
+    """Return the wait status of a process for which somebody else has waited; None if the system does not tell."""
+    info = bytearray(_PIDFD_INFO.pack(_PIDFD_INFO_EXIT, 0))
+    try:
+        fcntl.ioctl(pidfd, _PIDFD_GET_INFO, info)
+    except OSError:
+        return None
+    given, status = _PIDFD_INFO.unpack(info)
+    return status if given & _PIDFD_INFO_EXIT else None
 
 
 def _watch_in_thread(popen: _Popen) -> int:
