@@ -154,8 +154,12 @@ class Endpoint(BaseTransport):
 
     def _call(self, name: str, *args: Any) -> Any:
         """Call a callback of the protocol in the transport's context, under the rule for callbacks that raise."""
+        return self._enter(self._call_inside, name, *args)
+
+    def _call_inside(self, name: str, *args: Any) -> Any:
+        """Call a callback of the protocol under the rule; the caller has entered the transport's context."""
         try:
-            return self._enter(getattr(self._protocol, name), *args)
+            return getattr(self._protocol, name)(*args)
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as exc:

@@ -136,5 +136,5 @@ class ReadSide(DescriptorOwner, ReadTransport):
         """Call ``eof_received``, and close unless the protocol wants to go on writing."""
         self._eof_received = True
         self._stop_reading()
-        if not self._call("eof_received"):
+        if not self._call_inside("eof_received"):
             self.close()
