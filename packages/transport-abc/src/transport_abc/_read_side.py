@@ -113,6 +113,8 @@ class ReadSide(DescriptorOwner, ReadTransport):
         except BaseException as exc:
             self._callback_failed("get_buffer", exc)
             return
+        if self._closing:  # get_buffer() closed the transport
+            return
         try:
             nbytes = self._receive_into(buffer)
         except (BlockingIOError, InterruptedError):
