@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.transport_abc import documented
-from transport_abc import StreamPlugin, WrapperPlugin
+from transport_abc import StreamPlugin, WrapperPlugin, get_running_loop
 from transport_abc.testing import (
     Check,
     PluginSubject,
@@ -64,7 +64,10 @@ async def make_pair(left: Callable[[], Any], right: Callable[[], Any]) -> AsyncI
     yield await SOCKETPAIR.connected(asyncio.get_running_loop(), left(), right())
 
 
-class SwapCase(UPPER.UpperTransport):  # type: ignore[misc]
+UpperTransport: Any = UPPER.UpperTransport
+
+
+class SwapCase(UpperTransport):  # type: ignore[misc]
     """Swap the case on the way out and on the way in, so that the peer's wrapper swaps it back."""
 
     def data_received(self, data: bytes) -> None:
@@ -145,7 +148,7 @@ def test_wrapper_works_over_a_foreign_transport(loop_factory: Callable[[], Any])
     exec(documented.block("wrapping"), namespace)
 
     async def main() -> None:
-        loop = asyncio.get_running_loop()
+        loop = get_running_loop()
         server_side = Recorder(data_received=lambda data: server_side.transport.write(data))
         server = await loop.create_server(lambda: server_side, "127.0.0.1", 0)
         client = Recorder()

@@ -47,6 +47,7 @@ class Check(Generic[_S]):
         trial: makes what the function is given; one is made for each run.
         function: tries the rule and raises :class:`CheckFailed` when it is broken.
         needs: the abilities without which the rule means nothing, by their names on the subject.
+        fatal_to: implementations that the check would crash, interpreter and all; it is not run on them.
         known_faults: which fault makes which implementation fail, as ``{"asyncio-3.13": "…", "uvloop": "…"}``.
     """
 
@@ -55,6 +56,7 @@ class Check(Generic[_S]):
     trial: Callable[[_S], Trial[_S]]
     function: Callable[[Any], Awaitable[None]]
     needs: tuple[str, ...] = ()
+    fatal_to: tuple[str, ...] = ()
     known_faults: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -118,12 +120,15 @@ def check_into(
     """Make the decorator that turns the functions of one theme into checks and adds them to its table."""
 
     def decorator(
-        *, needs: tuple[str, ...] = (), known_faults: Mapping[str, str] | None = None
+        *,
+        needs: tuple[str, ...] = (),
+        fatal_to: tuple[str, ...] = (),
+        known_faults: Mapping[str, str] | None = None,
     ) -> Callable[[Callable[[Any], Awaitable[None]]], Check[_S]]:
         def add(function: Callable[[Any], Awaitable[None]]) -> Check[_S]:
             name = function.__name__
             rule = " ".join((function.__doc__ or name.replace("_", " ")).split())  # none under python -OO
-            table.append(Check(name, rule, trial, function, needs, known_faults or {}))
+            table.append(Check(name, rule, trial, function, needs, fatal_to, known_faults or {}))
             return table[-1]
 
         return add

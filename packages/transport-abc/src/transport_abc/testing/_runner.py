@@ -79,6 +79,8 @@ def _result(check: Check[_S], subject: _S, loop_factory: Callable[[], Any] | Non
     if reason is not None:
         return Result(check.name, check.rule, "not applicable", reason)
     fault = check.known_fault(subject.implementation)
+    if fault is not None and subject.implementation in check.fatal_to:
+        return Result(check.name, check.rule, "known fault", fault)
     start = time.perf_counter()
     try:
         check.run_in_loop(subject, loop_factory, debug=debug, patience=10.0 if fault is None else 1.0)

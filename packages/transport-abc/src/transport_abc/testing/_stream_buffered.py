@@ -120,6 +120,24 @@ async def buffered_protocols_can_pause(trial: StreamTrial) -> None:
         await reader.called("buffer_updated", seen + 1)
 
 
+@check(
+    fatal_to=("uvloop",),
+    known_faults={
+        "asyncio": "fills the buffer and calls buffer_updated all the same",
+        "uvloop": "the process ends with a segmentation fault",
+    },
+)
+async def closing_in_get_buffer(trial: StreamTrial) -> None:
+    """A protocol may close its transport in get_buffer; nothing but connection_lost follows."""
+    for end in ("close", "abort"):
+        reader = BufferedRecorder()
+        reader.react("get_buffer", lambda sizehint, reader=reader, end=end: getattr(reader.transport, end)())
+        left, _ = await trial.pair(None, reader)
+        left.write(b"too late")
+        await reader.lost()
+        expect_equal(reader.order(), ["connection_made", "connection_lost"], f"the callbacks around {end}()")
+
+
 @check()
 async def protocols_of_both_kinds_take_turns(trial: StreamTrial) -> None:
     """set_protocol may change the kind of receiving, back and forth; no byte is lost or delivered twice."""

@@ -154,6 +154,7 @@ async def a_closing_transport_receives_nothing(trial: StreamTrial) -> None:
     """After close() no data is received, also while the buffer is still being sent."""
     writer = Recorder()
     left, right, _ = await trial.filled_pair(writer, Recorder())
+    await trial.turns()  # receiving begins a little later than the connection
     left.close()
     right.write(b"answer")
     await trial.settle()
