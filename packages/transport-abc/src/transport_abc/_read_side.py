@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from transport_abc._owner import DescriptorOwner
 from transport_abc._transports import ReadTransport
@@ -104,16 +104,8 @@ class ReadSide(DescriptorOwner, ReadTransport):
 
     def _fill_ready(self) -> None:
         """Receive once into the protocol's own buffer and call ``buffer_updated``."""
-        try:
-            buffer = self._protocol.get_buffer(-1)
-            if not len(buffer):
-                raise RuntimeError("get_buffer() returned an empty buffer")
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as exc:
-            self._callback_failed("get_buffer", exc)
-            return
-        if self._closing:  # get_buffer() closed the transport
+        buffer = self._next_buffer()
+        if self._closing:  # get_buffer() failed, or it closed the transport
             return
         try:
             nbytes = self._receive_into(buffer)
@@ -133,6 +125,19 @@ class ReadSide(DescriptorOwner, ReadTransport):
             raise
         except BaseException as exc:
             self._callback_failed("buffer_updated", exc)
+
+    def _next_buffer(self) -> Any:
+        """Ask the protocol for the memory to receive into."""
+        try:
+            buffer = self._protocol.get_buffer(-1)
+            if not len(buffer):
+                raise RuntimeError("get_buffer() returned an empty buffer")
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as exc:
+            self._callback_failed("get_buffer", exc)
+        else:
+            return buffer
 
     def _at_eof(self) -> None:
         """Call ``eof_received``, and close unless the protocol wants to go on writing."""
