@@ -54,7 +54,8 @@ def ready(watches: Watches) -> dict[int, int]:
 
 
 def test_the_loop_offers_it_to_transports(loop: SelectorEventLoop) -> None:
-    assert readiness_of(loop) is loop.readiness
+    offered: object = readiness_of(loop)
+    assert offered is loop.readiness
 
 
 def test_there_is_one_receive_buffer(loop: SelectorEventLoop) -> None:
@@ -110,11 +111,12 @@ def test_releasing_forgets_callbacks_and_owner(watches: Watches, pair: tuple[soc
 def test_an_owner_counts_while_it_lives_and_is_open(watches: Watches) -> None:
     owner: Any = Owner()
     watches.claim(7, owner)
-    assert watches.owner(7) is owner
+    found: object = watches.owner(7)
+    assert found is owner
     owner.closing = True
     assert watches.owner(7) is None
     owner.closing = False
-    del owner
+    del owner, found
     gc.collect()
     assert watches.owner(7) is None
 
@@ -270,10 +272,14 @@ def test_a_descriptor_with_nothing_but_an_error_calls_the_reader(loop: SelectorE
         sock.setblocking(False)
         sock.connect(address)
         called = loop.create_future()
-        loop.add_reader(sock, lambda: called.done() or called.set_result(None))
+
+        def read() -> None:
+            loop.remove_reader(sock)
+            called.set_result(None)
+
+        loop.add_reader(sock, read)
         sock.send(b"x")
         loop.run_until_complete(asyncio.wait_for(called, 10))
-        loop.remove_reader(sock)
 
 
 @pytest.mark.parametrize("thing", [None, "fd", 1.5, object()])

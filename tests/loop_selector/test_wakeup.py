@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
@@ -51,9 +52,9 @@ def test_one_turn_needs_one_byte(loop: SelectorEventLoop) -> None:
 
 def test_a_full_socket_is_no_loss(loop: SelectorEventLoop) -> None:
     sender = loop._wakeup._sender
-    with pytest.raises(BlockingIOError):
-        while True:
-            sender.send(b"x" * 1000)
+    with contextlib.suppress(BlockingIOError):
+        while sender.send(b"x" * 1000):
+            pass
     got: list[int] = []
     loop.call_soon_threadsafe(got.append, 1)
     loop.call_soon_threadsafe(loop.stop)
@@ -64,17 +65,13 @@ def test_a_full_socket_is_no_loss(loop: SelectorEventLoop) -> None:
 def test_end_of_file_is_reported_repaired_and_does_not_spin(loop: SelectorEventLoop) -> None:
     reports: list[dict[str, Any]] = []
     loop.set_exception_handler(lambda _, context: reports.append(context))
-    turns = 0
-    poll = type(loop._watches.poller).poll if not hasattr(loop._watches.poller, "_epoll") else None
-    del poll
     loop._wakeup._sender.shutdown(socket.SHUT_WR)
     thread = threading.Thread(target=_after, args=(0.1, loop))
     thread.start()
     start = time.process_time()
     loop.run_forever()
     thread.join()
-    turns = len(reports)
-    assert turns == 1
+    assert len(reports) == 1
     assert "wake-up" in reports[0]["message"]
     assert "end of file" in reports[0]["message"]
     assert time.process_time() - start < 0.09

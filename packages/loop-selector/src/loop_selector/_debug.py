@@ -114,7 +114,7 @@ def call_at_guarded(
 ) -> asyncio.TimerHandle:
     """Do the work of call_at() and call_later() on a loop that is closed or in debug mode, or for NaN."""
     loop._check_closed()
-    if when != when:
+    if not (when >= 0 or when < 0):
         raise ValueError(f"{method}() needs a number of seconds, got {when!r}")
     loop._check_thread()
     loop._check_callback(callback, method)

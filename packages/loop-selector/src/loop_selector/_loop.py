@@ -195,7 +195,8 @@ class SelectorEventLoop(EventLoop):
         """Call a function at a time of the loop's clock, in seconds."""
         if when is None:
             raise TypeError("when cannot be None")
-        if self._guarded or when != when:
+        # One comparison for a usual number; anything else must not get into the heap, where it would stop the loop.
+        if self._guarded or not (when >= 0 or when < 0):
             return self._call_at_guarded(when, callback, args, context, "call_at")
         timer = TimerHandle(when, callback, args, self, context)
         timer._scheduled = True

@@ -5,8 +5,8 @@ the poller is told the union of both. Three things make this less simple than it
 
 * A poll's result is a snapshot. A callback early in it may close a descriptor that comes later, and the number may be
   in use again by then, for another file. Descriptors that begin or cease to be watched are therefore noted in
-  ``changed`` until the next poll, and events for them are skipped: readiness is level-triggered, so what is true is told
-  again.
+  ``changed`` until the next poll, and events for them are skipped: readiness is level-triggered, so what is true is
+  told again.
 * A descriptor may be closed by its owner without notice. epoll then forgets it silently, and the next file with that
   number would never be reported. So each registration speaks to the poller, even where the tables say that nothing
   changes, and repairs what the poller did not know.

@@ -9,9 +9,9 @@ Theory of operation. One turn of the scheduler is:
 5. run the callbacks that are in the queue now; those that they add wait for the next turn.
 
 Steps 2 to 4 are what asyncio does in one iteration, in the same order: programs rely on a callback being called before
-the descriptors and timers that became ready after it was scheduled. Step 5 gives what the first four have caused (a future's result, a
-task's next step) its turn without asking the poller again; it is what :meth:`Scheduler.stop` leaves out. No chain of
-callbacks can keep descriptors or timers waiting.
+the descriptors and timers that became ready after it was scheduled. Step 5 gives what the first four have caused (a
+future's result, a task's next step) its turn without asking the poller again; it is what :meth:`Scheduler.stop`
+leaves out. No chain of callbacks can keep descriptors or timers waiting.
 
 The scheduler knows nothing of asyncio. It runs handles, which are anything with a callback (None once cancelled), its
 arguments and a context to run it in. Errors of callbacks go to the function given for that; KeyboardInterrupt and
