@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.transport_abc import documented, sabotage
+from tests.transport_abc import sabotage
 from transport_abc.testing import (
     Check,
     CheckFailed,
@@ -40,13 +40,7 @@ def subject(transport: Any) -> StreamSubject:
 
     @asynccontextmanager
     async def make_pair(left: Callable[[], Any], right: Callable[[], Any]) -> AsyncIterator[tuple[Any, Any]]:
-        module = documented.socketpair()
-        module.SocketpairTransport, before = transport, module.SocketpairTransport
-        try:
-            ends = await module.connected(asyncio.get_running_loop(), left(), right())
-        finally:
-            module.SocketpairTransport = before
-        yield ends
+        yield await transport.connected(asyncio.get_running_loop(), left(), right())
 
     return StreamSubject(make_pair=make_pair)
 

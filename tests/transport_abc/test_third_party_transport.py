@@ -61,7 +61,7 @@ LOOPS = [
 
 @asynccontextmanager
 async def make_pair(left: Callable[[], Any], right: Callable[[], Any]) -> AsyncIterator[tuple[Any, Any]]:
-    yield await SOCKETPAIR.connected(asyncio.get_running_loop(), left(), right())
+    yield await SOCKETPAIR.SocketpairTransport.connected(asyncio.get_running_loop(), left(), right())
 
 
 UpperTransport: Any = UPPER.UpperTransport
@@ -81,7 +81,7 @@ class SwapCase(UpperTransport):  # type: ignore[misc]
 async def make_wrapped_pair(left: Callable[[], Any], right: Callable[[], Any]) -> AsyncIterator[tuple[Any, Any]]:
     loop = asyncio.get_running_loop()
     ends = SwapCase(loop, left()), SwapCase(loop, right())
-    await SOCKETPAIR.connected(loop, *ends)
+    await SOCKETPAIR.SocketpairTransport.connected(loop, *ends)
     for end in ends:
         await end.wait_ready()
     yield ends
