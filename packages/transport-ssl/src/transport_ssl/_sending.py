@@ -117,7 +117,10 @@ class SendingSide(WrapperTransport):
         except ssl.SSLError as exc:
             self._not_sent(b"", exc)
             return
-        self._lower.writelines(pieces)
+        if self._foreign:  # asyncio's writelines() forgets to pause: CVE-2024-12254
+            self._lower.write(b"".join(pieces))
+        else:
+            self._lower.writelines(pieces)
         if rest:
             self._block(bytes(rest))
         else:

@@ -311,6 +311,8 @@ class SslTransport(SendingSide, BufferedProtocol):
             buffer = memoryview(self._protocol.get_buffer(-1)).cast("B")
             if not len(buffer):
                 raise RuntimeError("get_buffer() returned an empty buffer")
+            if buffer.readonly:
+                raise TypeError("get_buffer() returned a buffer that cannot be written to")
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as exc:

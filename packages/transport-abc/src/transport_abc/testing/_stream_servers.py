@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from transport_abc.testing._check import CheckFailed, check_into, expect, expect_equal
@@ -91,13 +92,15 @@ async def a_servers_factory_that_raises(trial: StreamTrial) -> None:
     with no_collector():
         async with _serve(trial)(factory) as connect:
             refused, client = Recorder(), Recorder()
-            await connect(lambda: refused)
+            with contextlib.suppress(OSError):  # where connecting takes an answer of the peer, as with TLS, it fails
+                await connect(lambda: refused)
             await trial.settle()
-            lost = refused.count("connection_lost")
-            refused.transport.abort()
+            made, lost = refused.count("connection_made"), refused.count("connection_lost")
+            if made:
+                refused.transport.abort()
             report = trial.take_report(error)
             expect("transport" not in report or report["transport"] is None, "names a transport that cannot be there")
-            expect_equal(lost, 1, "calls of connection_lost() of the client, whose server has no protocol")
+            expect_equal(lost, made, "calls of connection_lost() of the client, whose server has no protocol")
             transport, _ = await connect(lambda: client)
             transport.write(b"still there?")
             await client.received(12)
