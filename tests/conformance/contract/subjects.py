@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import socket
+import ssl
 import tempfile
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from tests.support import Certificates, make_certificates
 from transport_abc.testing import DatagramSubject, StreamSubject, pairs_from, serve_with, udp_pairs_with
 
 if TYPE_CHECKING:
@@ -62,6 +65,47 @@ def unix() -> StreamSubject:
                 yield connect
 
     return StreamSubject(make_pair=pairs_from(serve), serve=serve)
+
+
+@functools.cache
+def certificates(version: ssl.TLSVersion) -> Certificates:
+    made = make_certificates()
+    made.client.maximum_version = version
+    return made
+
+
+def tls(version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> StreamSubject:
+    """TLS over TCP, both made by our plug-ins."""
+    from transport_socket import TcpPlugin
+    from transport_ssl import SslPlugin
+
+    def wrapped(loop: Any, factory: Callable[[], Any], *, server_side: bool) -> Callable[[], Any]:
+        made = certificates(version)
+        context = made.server if server_side else made.client
+        name = None if server_side else "localhost"
+        return lambda: SslPlugin().wrap(
+            loop, factory(), sslcontext=context, server_side=server_side, server_hostname=name
+        )
+
+    @asynccontextmanager
+    async def serve(factory: Callable[[], Any]) -> AsyncIterator[Any]:
+        loop = asyncio.get_running_loop()
+        over_tcp = serve_with(TcpPlugin(), "127.0.0.1", 0)
+        async with over_tcp(wrapped(loop, factory, server_side=True)) as connect_tcp:
+
+            async def connect(protocol_factory: Callable[[], Any]) -> tuple[Any, Any]:
+                _, wrapper = await connect_tcp(wrapped(loop, protocol_factory, server_side=False))
+                await wrapper.wait_ready()
+                return wrapper, wrapper.get_protocol()
+
+            yield connect
+
+    half_close = version is ssl.TLSVersion.TLSv1_3
+    return StreamSubject(make_pair=pairs_from(serve), serve=serve, half_close=half_close, exact_buffer_size=False)
+
+
+def tls12() -> StreamSubject:
+    return tls(ssl.TLSVersion.TLSv1_2)
 
 
 def pipe() -> StreamSubject:

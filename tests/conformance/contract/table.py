@@ -19,11 +19,11 @@ def _missing(modules: Iterable[str]) -> list[str]:
 
 
 def rows(
-    checks: Iterable[Check[Any]], name: str, package: str, make: Callable[[], Subject], loops: Iterable[Loop]
+    checks: Iterable[Check[Any]], name: str, packages: str, make: Callable[[], Subject], loops: Iterable[Loop]
 ) -> Iterator[Any]:
     """Return ``(check, subject, loop factory)`` for each check that means something for the subject."""
     for loop in loops:
-        missing = _missing([package, loop.module])
+        missing = _missing([*packages.split(), loop.module])
         if missing:
             skip = pytest.mark.skip(reason=f"{' and '.join(missing)} not installed")
             yield pytest.param(None, None, None, id=f"{name}-{loop.name}", marks=skip)

@@ -19,6 +19,8 @@ ROWS = [
     *rows(stream_checks(), "tcp6", "transport_socket", subjects.tcp6, OURS[:1]),
     *rows(stream_checks(), "tcp-adopted", "transport_socket", subjects.tcp_adopted, OURS[:1]),
     *rows(stream_checks(), "unix", "transport_socket", subjects.unix, TWO),
+    *rows(stream_checks(), "tls", "transport_socket transport_ssl trustme", subjects.tls, TWO),
+    *rows(stream_checks(), "tls12", "transport_socket transport_ssl trustme", subjects.tls12, OURS[:1]),
     *rows(stream_checks(), "pipe", "transport_subprocess", subjects.pipe, TWO),
     *rows(datagram_checks(), "udp", "transport_socket", subjects.udp, ALL),
     *rows(datagram_checks(), "unix-datagram", "transport_socket", subjects.unix_datagram, TWO),

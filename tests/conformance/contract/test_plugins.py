@@ -18,6 +18,7 @@ PLUGINS = {
     "udp": ("transport_socket", "UdpPlugin"),
     "unix-datagram": ("transport_socket", "UnixDatagramPlugin"),
     "pipe": ("transport_subprocess", "PipePlugin"),
+    "ssl": ("transport_ssl", "SslPlugin"),
     "subprocess": ("transport_subprocess", "SubprocessPlugin"),
 }
 """Entry point, package and class."""
