@@ -248,12 +248,16 @@ class Scheduler:
             due = self.timers.move_due(self._clock.time(), self.ready)
             self._run_ready(observer, count)
             for fd, mask in events:
-                for callback in self._callbacks_of(fd, mask):
-                    if fd not in self.watches.changed:
-                        self._observe_io(observer, callback)
+                self._serve(observer, fd, mask)
             self._run_ready(observer, due if self._leaving else len(self.ready))
             if self._leaving:
                 return
+
+    # Not in the turn itself, whose variables would keep the last transport alive until the next event.
+    def _serve(self, observer: Observer, fd: int, mask: int) -> None:
+        for callback in self._callbacks_of(fd, mask):
+            if fd not in self.watches.changed:
+                self._observe_io(observer, callback)
 
     def _observe_io(self, observer: Observer, callback: Callable[[], object]) -> None:
         try:
