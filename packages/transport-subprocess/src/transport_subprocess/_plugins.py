@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import transport_abc
 from transport_subprocess._pipes import ReadPipeTransport, WritePipeTransport
@@ -117,9 +117,9 @@ class SubprocessPlugin(transport_abc.ProcessPlugin):
             raise ValueError(f"expected a grace_period of 0 seconds or more, not {grace_period!r}")
         await asyncio.sleep(0)  # starting processes in a row must not keep everybody else waiting
         protocol = protocol_factory()
-        popen = subprocess.Popen(  # noqa: ASYNC220 - as short as a start can be; a thread would take longer
-            args, shell=shell, stdin=stdin, stdout=stdout, stderr=stderr, bufsize=0, **options
-        )
+        options.update(shell=shell, stdin=stdin, stdout=stdout, stderr=stderr, bufsize=0)
+        # Blocking, but as short as a start can be: handing it to a thread would take longer.
+        popen = cast("subprocess.Popen[bytes]", subprocess.Popen(args, **options))  # noqa: ASYNC220
         try:
             process = ProcessTransport(loop, protocol, popen, grace_period=grace_period)
         except BaseException:
