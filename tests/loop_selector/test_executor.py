@@ -43,7 +43,7 @@ def test_a_default_executor_must_have_threads(loop: SelectorEventLoop) -> None:
 def test_after_its_shutdown_the_default_executor_takes_nothing(loop: SelectorEventLoop) -> None:
     loop.run_until_complete(loop.shutdown_default_executor())
     with pytest.raises(RuntimeError, match="Executor shutdown has been called"):
-        loop.run_in_executor(None, print)
+        _ = loop.run_in_executor(None, print)
 
 
 def test_shutdown_waits_for_the_threads(loop: SelectorEventLoop) -> None:
@@ -51,7 +51,11 @@ def test_shutdown_waits_for_the_threads(loop: SelectorEventLoop) -> None:
     done: list[int] = []
 
     async def main() -> None:
-        future = loop.run_in_executor(None, lambda: (release.wait(), done.append(1)))
+        def work() -> None:
+            release.wait()
+            done.append(1)
+
+        future = loop.run_in_executor(None, work)
         loop.call_later(0.01, release.set)
         await loop.shutdown_default_executor()
         assert done == [1]

@@ -96,7 +96,12 @@ def test_it_can_be_subclassed() -> None:
     loop = Sub()
     try:
         fired: list[float] = []
-        loop.call_later(0.001, lambda: (fired.append(loop.time()), loop.stop()))
+
+        def fire() -> None:
+            fired.append(loop.time())
+            loop.stop()
+
+        loop.call_later(0.001, fire)
         start = loop.time()
         assert start > time.monotonic() + 500
         loop.run_forever()
@@ -238,7 +243,12 @@ def test_what_was_called_is_not_kept_alive_while_the_loop_waits(any_loop: Select
     ref = weakref.ref(argument)
     alive: list[bool] = []
     any_loop.call_soon(id, argument)
-    any_loop.call_later(0.01, lambda: (alive.append(ref() is not None), any_loop.stop()))
+
+    def look() -> None:
+        alive.append(ref() is not None)
+        any_loop.stop()
+
+    any_loop.call_later(0.01, look)
     del argument
     any_loop.run_forever()
     assert alive == [False]
@@ -281,16 +291,15 @@ def test_times_that_are_no_numbers_are_refused(any_loop: SelectorEventLoop, meth
 
 def test_a_clock_replaced_on_the_instance_is_the_one_that_counts(any_loop: SelectorEventLoop) -> None:
     got: list[int] = []
-    with mock.patch.object(any_loop, "time", lambda: now):
-        now = 1000.0
+    with mock.patch.object(any_loop, "time", return_value=1000.0) as clock:
         any_loop.call_at(2000.0, got.append, 1)
         any_loop.call_later(500, got.append, 0)
         turn(any_loop)
         assert got == []
-        now = 1500.0
+        clock.return_value = 1500.0
         turn(any_loop)
         assert got == [0]
-        now = 2001.0
+        clock.return_value = 2001.0
         turn(any_loop)
         assert got == [0, 1]
     assert abs(any_loop.time() - time.monotonic()) < 10
@@ -327,7 +336,7 @@ def test_a_closed_loop_makes_no_tasks(any_loop: SelectorEventLoop) -> None:
     any_loop.close()
     coro = _repr()
     with pytest.raises(RuntimeError, match="Event loop is closed"):
-        any_loop.create_task(coro)
+        _ = any_loop.create_task(coro)
     coro.close()
 
 
@@ -352,15 +361,17 @@ def test_closing_forgets_callbacks_and_timers(any_loop: SelectorEventLoop) -> No
 
 
 def test_an_unclosed_loop_warns_and_closes_itself() -> None:
-    loop: SelectorEventLoop | None = SelectorEventLoop()
+    def drop() -> None:
+        SelectorEventLoop()
+
+    drop()
     with pytest.warns(ResourceWarning, match="unclosed event loop <SelectorEventLoop running=False"):
-        del loop
         gc.collect()
 
 
 def test_arguments_that_are_wrong_leave_nothing_behind() -> None:
     with pytest.raises(TypeError):
-        SelectorEventLoop(transports=[object()])  # type: ignore[list-item]
+        SelectorEventLoop(transports=[object()])
     gc.collect()
 
 

@@ -111,8 +111,8 @@ def test_releasing_forgets_callbacks_and_owner(watches: Watches, pair: tuple[soc
 def test_an_owner_counts_while_it_lives_and_is_open(watches: Watches) -> None:
     owner: Any = Owner()
     watches.claim(7, owner)
-    found: object = watches.owner(7)
-    assert found is owner
+    found: Any = watches.owner(7)
+    assert (found is owner) is True
     owner.closing = True
     assert watches.owner(7) is None
     owner.closing = False

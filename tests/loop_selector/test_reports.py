@@ -168,7 +168,7 @@ def test_a_handler_called_from_within_that_context_runs_as_well(loop: SelectorEv
 
 def test_a_replaced_call_exception_handler_is_honoured(loop: SelectorEventLoop) -> None:
     reports: list[dict[str, Any]] = []
-    loop.call_exception_handler = reports.append  # type: ignore[method-assign]
+    loop.call_exception_handler = reports.append  # type: ignore[assignment,method-assign]
     loop.call_soon(_fail)
     turn(loop)
     assert isinstance(reports[0]["exception"], ZeroDivisionError)

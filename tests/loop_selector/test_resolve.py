@@ -46,18 +46,22 @@ def test_addresses_in_figures_are_literal(host: str | bytes) -> None:
     assert is_literal(host)
 
 
-@pytest.mark.parametrize("host", [None, "", "localhost", "127.1", "1.2.3.4.5", ":", "::g", "a\0b", b"\xff", "münchen", 5])
+@pytest.mark.parametrize(
+    "host", [None, "", "localhost", "127.1", "1.2.3.4.5", ":", "::g", "a\0b", b"\xff", "münchen", 5]
+)
 def test_anything_else_is_not(host: Any) -> None:
     assert not is_literal(host)
 
 
-@pytest.mark.parametrize(("port", "expected"), [(80, True), ("81", True), (b"82", True), (None, True), ("http", False), ("", False)])
+@pytest.mark.parametrize(
+    ("port", "expected"), [(80, True), ("81", True), (b"82", True), (None, True), ("http", False), ("", False)]
+)
 def test_ports_are_numbers_or_names(port: Any, expected: bool) -> None:
     assert is_number(port) is expected
 
 
 @pytest.mark.parametrize(
-    ("host", "port"), [("127.0.0.1", 80), (b"127.0.0.1", "80"), ("::1", 8080), ("127.0.0.1", None), ("::1", b"1")]
+    ("host", "port"), [("127.0.0.1", 80), (b"127.0.0.2", "81"), ("::1", 8080), ("127.0.0.1", None), ("::1", b"1")]
 )
 @pytest.mark.parametrize("kind", [0, socket.SOCK_STREAM])
 def test_literal_addresses_are_answered_as_by_the_system_and_without_a_thread(

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from loop_selector import SelectorEventLoop
@@ -62,6 +62,12 @@ def send(
         return sent, got
 
     return loop.run_until_complete(main())
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the loop run until something is true that no callback tells."""
+    while not condition():  # noqa: ASYNC110 - there is nothing that could set an event
+        await asyncio.sleep(0.001)
 
 
 @pytest.mark.parametrize(
@@ -124,8 +130,7 @@ def test_cancelling_leaves_the_position_behind_what_was_sent(
     async def main() -> None:
         with path.open("rb") as file:
             task = asyncio.ensure_future(loop.sock_sendfile(pair[0], file))
-            while not loop._waits._waits:
-                await asyncio.sleep(0.001)
+            await until(lambda: bool(loop._waits._waits))
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
@@ -150,8 +155,7 @@ def test_a_peer_that_goes_away_is_an_error(
     async def main() -> None:
         with path.open("rb") as file:
             task = asyncio.ensure_future(loop.sock_sendfile(pair[0], file))
-            while not loop._waits._waits:
-                await asyncio.sleep(0.001)
+            await until(lambda: bool(loop._waits._waits))
             pair[1].close()
             with pytest.raises(ConnectionError):
                 await task
@@ -330,8 +334,7 @@ def test_a_connection_that_is_lost_meanwhile_ends_the_sending(
     async def main() -> None:
         with io.BytesIO(DATA) as file:
             sending = asyncio.ensure_future(loop.sendfile(transport, file))
-            while not transport.paused:
-                await asyncio.sleep(0.001)
+            await until(lambda: transport.paused)
             transport.lose(reason)
             with pytest.raises(ConnectionError, match="by peer"):
                 await sending

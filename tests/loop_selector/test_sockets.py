@@ -130,9 +130,7 @@ def test_datagrams_are_received_with_their_senders(loop: SelectorEventLoop, data
 
 
 @pytest.mark.parametrize("method", RECEIVERS)
-def test_cancelling_leaves_no_registration_and_loses_nothing(
-    loop: SelectorEventLoop, pair: Pair, method: str
-) -> None:
+def test_cancelling_leaves_no_registration_and_loses_nothing(loop: SelectorEventLoop, pair: Pair, method: str) -> None:
     async def main() -> None:
         task = await later(RECEIVERS[method](loop, pair[0]))
         assert registered(loop) == {pair[0].fileno()}
@@ -147,9 +145,7 @@ def test_cancelling_leaves_no_registration_and_loses_nothing(
 
 
 @pytest.mark.parametrize("method", RECEIVERS)
-def test_cancelling_when_the_data_is_just_there_loses_nothing(
-    loop: SelectorEventLoop, pair: Pair, method: str
-) -> None:
+def test_cancelling_when_the_data_is_just_there_loses_nothing(loop: SelectorEventLoop, pair: Pair, method: str) -> None:
     async def main() -> None:
         task = await later(RECEIVERS[method](loop, pair[0]))
         pair[1].send(b"kept")
@@ -403,7 +399,7 @@ def test_a_closed_socket_is_an_error(loop: SelectorEventLoop) -> None:
         loop.sock_accept(client),
     ):
         with pytest.raises(OSError, match="Bad file descriptor"):
-            loop.run_until_complete(use)  # type: ignore[arg-type]
+            loop.run_until_complete(use)
 
 
 def test_cancelling_a_connect_leaves_no_registration(loop: SelectorEventLoop, tmp_path: Any) -> None:
@@ -476,7 +472,7 @@ def test_tls_sockets_are_refused(loop: SelectorEventLoop, pair: Pair) -> None:
     with context.wrap_socket(pair[0], do_handshake_on_connect=False) as sock:
         for use in (loop.sock_recv(sock, 1), loop.sock_sendall(sock, b"x"), loop.sock_accept(sock)):
             with pytest.raises(TypeError, match="Socket cannot be of type SSLSocket"):
-                loop.run_until_complete(use)  # type: ignore[arg-type]
+                loop.run_until_complete(use)
 
 
 def test_sockets_of_transports_are_refused(loop: SelectorEventLoop, pair: Pair) -> None:

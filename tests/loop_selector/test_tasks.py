@@ -74,7 +74,7 @@ def test_a_factory_may_return_what_has_no_name(loop: SelectorEventLoop) -> None:
         return future
 
     loop.set_task_factory(factory)
-    assert loop.create_task(_value(1), name="x") is future  # type: ignore[comparison-overlap]
+    assert loop.create_task(_value(1), name="x") is future
 
 
 def test_a_factory_must_be_callable(loop: SelectorEventLoop) -> None:

@@ -72,7 +72,7 @@ class SelectorEventLoop(EventLoop):
     def __init__(
         self,
         *,
-        transports: Mapping[str, Plugin | type[Plugin]] | Iterable[Plugin | type[Plugin]] | None = None,
+        transports: Mapping[str, Any] | Iterable[Any] | None = None,
         poller: Poller | Callable[[], Poller] | None = None,
     ) -> None:
         self._closed = self._guarded = True  # until everything is there
