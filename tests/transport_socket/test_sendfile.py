@@ -217,8 +217,10 @@ async def test_closing_transport_and_one_after_write_eof_refuse(file: IO[bytes])
         near.write_eof()
         with pytest.raises(RuntimeError, match=r"Cannot call sendfile\(\) after write_eof\(\)"):
             await near._sendfile(file, 0, None)
-    with pytest.raises(RuntimeError):
-        await near._sendfile(file, 0, None)
+    async with connected() as (near, _):
+        near.close()
+        with pytest.raises(RuntimeError, match=r"^Transport is closing$"):
+            await near._sendfile(file, 0, None)
 
 
 async def test_loop_sends_through_it(file: IO[bytes]) -> None:

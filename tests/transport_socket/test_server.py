@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import gc
+import importlib
 import logging
 import os
 import resource
@@ -19,6 +20,7 @@ import pytest
 
 import transport_socket._accept
 from tests.support import tcp_pair
+from tests.transport_socket.conftest import LOOPS
 from tests.transport_socket.support import (
     HOST,
     LIMIT,
@@ -121,6 +123,32 @@ async def test_address_of_another_machine_is_left_out(caplog: pytest.LogCaptureF
     async with serving(Recorder, where=(["192.0.2.1", HOST], 0)) as server:
         assert [sock.getsockname()[0] for sock in server.sockets] == [HOST]
     assert "error while attempting to bind on address ('192.0.2.1', 0)" in caplog.text
+
+
+async def test_no_host_in_a_list_is_an_error_and_not_all_interfaces() -> None:
+    with pytest.raises(OSError, match=r"could not bind on any address out of \[\]"):
+        await TCP.listen(running(), Recorder, [], 0)
+
+
+async def test_system_that_cannot_share_ports_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "SO_REUSEPORT", 0x7FFF)
+        with pytest.raises(ValueError, match="SO_REUSEPORT defined but not implemented"):
+            await TCP.listen(running(), Recorder, HOST, 0, reuse_port=True)
+    monkeypatch.delattr(socket, "SO_REUSEPORT")
+    with pytest.raises(ValueError, match="reuse_port not supported by socket module"):
+        await TCP.listen(running(), Recorder, HOST, 0, reuse_port=True)
+
+
+async def test_address_of_a_family_that_the_system_does_not_know_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def getaddrinfo(host: Any, port: Any, **options: Any) -> list[Any]:
+        return [(200, socket.SOCK_STREAM, 0, "", None), (socket.AF_INET, socket.SOCK_STREAM, 0, "", (HOST, 0))]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+    async with serving(Recorder, where=("name.invalid", 0)) as server:
+        assert [sock.getsockname()[0] for sock in server.sockets] == [HOST]
 
 
 async def test_no_address_at_all_is_an_error(caplog: pytest.LogCaptureFixture) -> None:
@@ -330,6 +358,46 @@ async def test_peer_that_resets_before_it_is_accepted_is_survived() -> None:
             await protocol.received(4)
             assert isinstance(await gone.lost(), ConnectionResetError)
     assert gone.transport.get_extra_info("peername") == address
+
+
+class _Aborting(socket.socket):
+    """A listening socket of a system on which accept(2) tells of connections that are gone again."""
+
+    failures = 3
+
+    def accept(self) -> Any:
+        if self.failures:
+            self.failures -= 1
+            raise ConnectionAbortedError(errno.ECONNABORTED, "Software caused connection abort")
+        return super().accept()
+
+
+async def test_connection_that_is_gone_when_it_is_accepted_is_passed_over() -> None:
+    protocol = Recorder()
+    sock = _Aborting()
+    sock.bind((HOST, 0))
+    async with serving(made(protocol), where=(), sock=sock) as server:
+        with peer_of(server):
+            await protocol.called("connection_made")
+    assert sock.failures == 0
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("name", LOOPS)
+def test_interruption_of_a_factory_passes_through_and_closes_the_socket(error: type[BaseException], name: str) -> None:
+    def factory() -> Any:
+        raise error
+
+    loop = importlib.import_module(name).new_event_loop()
+    try:
+        server = loop.run_until_complete(TCP.listen(loop, factory, HOST, 0))
+        with peer_of(server) as peer:
+            with pytest.raises(error):
+                loop.run_forever()
+            assert peer.recv(1) == b""
+        server.close()
+    finally:
+        loop.close()
 
 
 @pytest.fixture

@@ -286,6 +286,26 @@ async def test_error_that_is_no_connection_error_ends_the_race_at_once(monkeypat
             await _connect_to(monkeypatch, [hanging, (HOST, 1)], happy_eyeballs_delay=0.01)
 
 
+async def test_address_of_a_family_that_the_system_does_not_know_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def getaddrinfo(host: Any, port: Any, **options: Any) -> list[Any]:
+        return [(200, socket.SOCK_STREAM, 0, "", None), (socket.AF_INET, socket.SOCK_STREAM, 0, "", address)]
+
+    with listening() as server:
+        address = server.getsockname()
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+        transport, protocol = await TCP.connect(running(), Recorder, "name.invalid", 80)
+        assert transport.get_extra_info("peername") == address
+        transport.abort()
+        await protocol.lost()
+
+
+async def test_literal_address_of_another_family_is_left_to_the_resolver() -> None:
+    with pytest.raises(socket.gaierror):
+        await TCP.connect(running(), Recorder, HOST, 80, family=socket.AF_INET6)
+
+
 # -- cancellation --------------------------------------------------------------------------------------------------
 
 

@@ -171,6 +171,14 @@ async def test_reference_pages_callbacks_come_in_order() -> None:
     assert protocol.order() == ["connection_made", "datagram_received", "connection_lost"]
 
 
+async def test_names_of_the_socket_module_are_addresses() -> None:
+    async with opened() as (transport, protocol):
+        transport.sendto(b"to this machine", ("", name_of(transport)[1]))
+        transport.sendto(b"to all", ("<broadcast>", 9))  # refused by the system, not by us
+        await protocol.received(1)
+    assert [error.errno for error in protocol.errors] == [errno.EACCES]
+
+
 # -- errors --------------------------------------------------------------------------------------------------------
 
 
@@ -265,6 +273,16 @@ async def test_endpoint_closed_in_a_callback_receives_no_more() -> None:
             transport.sendto(b"data", name_of(transport))
         await protocol.lost()
     assert len(protocol.datagrams) == 1
+
+
+async def test_connecting_can_be_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def sock_connect(sock: socket.socket, address: Any) -> None:
+        await asyncio.get_running_loop().create_future()
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", sock_connect)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await UDP.open(running(), DatagramRecorder, remote_addr=(HOST, 9))
 
 
 @pytest.mark.parametrize("steps", range(6))
@@ -380,6 +398,11 @@ async def test_neither_address_nor_family_is_refused() -> None:
 async def test_addresses_of_different_families_are_refused() -> None:
     with pytest.raises(ValueError, match="can not get address information"):
         await UDP.open(running(), DatagramRecorder, (HOST, 0), ("::1", 9))
+
+
+async def test_protocol_that_the_system_does_not_know_is_refused() -> None:
+    with pytest.raises(OSError, match="not supported"):
+        await UDP.open(running(), DatagramRecorder, (HOST, 0), proto=socket.IPPROTO_TCP)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", ("127.0.0.1",), (HOST, 9, 0)], ids=repr)

@@ -81,6 +81,14 @@ async def test_both_ends_know_who_the_other_is(path: str) -> None:
         assert transport.get_extra_info("peercred") == me
 
 
+async def test_credentials_are_not_known_any_more_after_the_end(path: str) -> None:
+    async with serving(Recorder, plugin=UNIX, where=(path,)):
+        transport, near = await UNIX.connect(running(), Recorder, path)
+        transport.abort()
+        await near.lost()
+        assert transport.get_extra_info("peercred", "unknown") == "unknown"
+
+
 # -- the path of a server ------------------------------------------------------------------------------------------
 
 
@@ -175,6 +183,14 @@ async def test_path_is_kept_if_asked_for(path: str) -> None:
 async def test_path_that_is_gone_already_is_no_error(path: str) -> None:
     async with serving(Recorder, plugin=UNIX, where=(path,)):
         Path(path).unlink()
+
+
+async def test_path_of_a_given_socket_may_be_gone_already(path: str) -> None:
+    sock = socket.socket(socket.AF_UNIX)
+    sock.bind(path)
+    Path(path).unlink()
+    async with serving(Recorder, plugin=UNIX, where=(), sock=sock):
+        pass
 
 
 async def test_path_that_belongs_to_another_by_now_is_kept(path: str) -> None:

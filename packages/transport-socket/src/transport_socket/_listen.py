@@ -10,13 +10,14 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from transport_socket._connect import bind_error
 from transport_socket._resolve import Address, resolve
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from transport_abc import TransportLoop
 
 __all__ = ["bound_sockets"]
@@ -78,9 +79,9 @@ async def bound_sockets(
 
 def _names(host: str | bytes | Iterable[str | bytes] | None) -> list[str | bytes | None]:
     """Return the hosts to resolve; None stands for all interfaces."""
-    if not host:
-        return [None]
-    return [host] if isinstance(host, (str, bytes)) or not isinstance(host, Iterable) else list(host)
+    if host is None or isinstance(host, (str, bytes)):
+        return [host or None]
+    return list(host)
 
 
 def _made(address: Address) -> socket.socket | None:

@@ -106,10 +106,12 @@ async def _candidates(
             if addr is None
             else await resolve(loop, *addr, kind=socket.SOCK_DGRAM, family=family, proto=proto, flags=flags)
         )
-        # Reversed, so that the first address of each family stays.
-        found.append({(row.family, row.proto): row.sockaddr for row in reversed(rows)})
+        first: dict[tuple[int, int], Any] = {}
+        for row in rows:
+            first.setdefault((row.family, row.proto), row.sockaddr)
+        found.append(first)
     local, remote = found
-    keys = [key for key in reversed(local or remote) if not remote or key in remote]
+    keys = [key for key in local or remote if not remote or key in remote]
     return [(key, local.get(key), remote.get(key)) for key in keys]
 
 
