@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from tests.conformance.cpython import expectations, runner, suite, swap, table
 
 if TYPE_CHECKING:
+    from argparse import Namespace
     from collections.abc import Mapping, Sequence
 
 NOT_AVAILABLE = 5
@@ -26,42 +27,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(suite.HOW_TO_GET)
         return NOT_AVAILABLE
     entries = [] if options.everything else expectations.read()
-    left_out = [entry for entry in entries if entry.kind == "left out"]
-    differences = [entry for entry in entries if entry.kind == "difference" and options.loop == "loop_selector"]
-    found = suite.load()
-    chosen = _chosen(found.tests, options.select)
-    ids = [test for tests in chosen.values() for test in tests]
-    omitted = {test for test in ids if any(entry.matches(test) for entry in left_out)}
-    wanted = {module: [test for test in tests if test not in omitted] for module, tests in chosen.items()}
-    settings = runner.Settings(options.loop, options.jobs, options.limit)
-    outcomes = runner.run(wanted, settings, print if options.verbose else lambda _: None)
-    bad = [outcome for outcome in outcomes.values() if outcome.failed and not _listed(outcome.test, differences)]
-    outcomes.update(runner.retry(bad, settings))
+    found = suite.load(options.select)
+    ids = [test for tests in found.tests.values() for test in tests]
+    if not ids:
+        print(f"no test's name contains any of {options.select!r}")
+        return 2
+    omitted = {test for test in ids if _is_listed(test, [e for e in entries if e.kind == "left out"])}
+    differences = [e for e in entries if e.kind == "difference" and options.loop == swap.LOOPS[0]]
+    outcomes = _run(found.tests, omitted, differences, options)
     verdict = table.judge(outcomes, omitted, differences)
     if not options.select:
-        verdict.stale = [e.test for e in entries if not any(e.matches(test) for test in ids)]
+        verdict.stale = [entry.test for entry in entries if not any(map(entry.matches, ids))]
+    return _report(verdict, outcomes, options)
+
+
+def _run(
+    tests: Mapping[str, list[str]], omitted: set[str], differences: list[expectations.Entry], options: Namespace
+) -> dict[str, runner.Outcome]:
+    """Run everything once, and what failed unexpectedly twice."""
+    settings = runner.Settings(options.loop, options.jobs, options.limit)
+    wanted = {module: [test for test in ids if test not in omitted] for module, ids in tests.items()}
+    outcomes = runner.run(wanted, settings, print if options.verbose else lambda _: None)
+    failed = [outcome for outcome in outcomes.values() if outcome.failed and not _is_listed(outcome.test, differences)]
+    return {**outcomes, **runner.retry(failed, settings)}
+
+
+def _report(verdict: table.Verdict, outcomes: Mapping[str, runner.Outcome], options: Namespace) -> int:
     if options.report:
-        _write_report(Path(options.report), outcomes)
-    print(explanation) if (explanation := table.explain(verdict)) else None
+        lines = [json.dumps(asdict(outcome)) for _, outcome in sorted(outcomes.items())]
+        Path(options.report).write_text("".join(f"{line}\n" for line in lines))
+    if explanation := table.explain(verdict):
+        print(explanation)
     print(table.table(verdict, f"{platform.python_version()} {options.loop}"))
     return 0 if verdict.good else 1
 
 
-def _chosen(tests: Mapping[str, list[str]], patterns: Sequence[str]) -> dict[str, list[str]]:
-    """Keep the tests that one of the words occurs in; without words, all."""
-    if not patterns:
-        return dict(tests)
-    kept = {name: [t for t in ids if any(word in t for word in patterns)] for name, ids in tests.items()}
-    return {name: ids for name, ids in kept.items() if ids}
-
-
-def _listed(test: str, entries: list[expectations.Entry]) -> bool:
+def _is_listed(test: str, entries: list[expectations.Entry]) -> bool:
     return any(entry.matches(test) for entry in entries)
-
-
-def _write_report(file: Path, outcomes: Mapping[str, runner.Outcome]) -> None:
-    lines = [json.dumps(asdict(outcome)) for _, outcome in sorted(outcomes.items())]
-    file.write_text("".join(f"{line}\n" for line in lines))
 
 
 def _parser() -> argparse.ArgumentParser:

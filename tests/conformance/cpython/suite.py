@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 PACKAGE = "test.test_asyncio"
 
@@ -42,13 +42,21 @@ def short(test_id: str) -> str:
     return test_id.removeprefix(f"{PACKAGE}.").replace(f"({PACKAGE}.", "(")
 
 
-def load() -> Suite:
-    """Find all tests of all modules. Importing them runs nothing."""
+def load(words: Sequence[str] = ()) -> Suite:
+    """Find all tests of all modules. Importing them runs nothing.
+
+    Args:
+        words: only tests whose name contains one of these.
+    """
     package = importlib.import_module(PACKAGE)
+    names = [module.name for module in pkgutil.iter_modules(package.__path__) if module.name.startswith("test_")]
+    wanted = {word.partition(".")[0] for word in words}
     suite = Suite()
-    for module in pkgutil.iter_modules(package.__path__):
-        if module.name.startswith("test_"):
-            _load_module(suite, module.name)
+    for name in wanted if wanted and wanted.issubset(names) else names:
+        _load_module(suite, name)
+    if words:
+        for name, tests in list(suite.tests.items()):
+            suite.tests[name] = [test for test in tests if any(word in test for word in words)]
     return suite
 
 

@@ -1,9 +1,10 @@
 """Make every loop that a test asks for one of the loop under test.
 
 A test gets its loop from ``asyncio.new_event_loop()``, from the policy, from ``asyncio.run()``, or by calling
-``asyncio.SelectorEventLoop`` with or without a selector (ours then polls with it). The first three end in the default policy's factory; the
-fourth is a name that tests look up when they run. A few base classes build a bare ``BaseEventLoop`` and replace
-its inside by mocks; their ``setUp`` is replaced by one that makes a real loop, except for asyncio's own.
+``asyncio.SelectorEventLoop`` with or without a selector (ours then polls with it). The first three end in the default
+policy's factory; the fourth is a name that tests look up when they run. A few base classes build a bare
+``BaseEventLoop`` and replace its inside by mocks; their ``setUp`` is replaced by one that makes a real loop, except
+for asyncio's own.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def install(make: Maker) -> None:
         _follow_replaced_loggers()
         _name_as_asyncio_does(make.loop_class)
     stand_in = _stand_in_for_the_class(make)
-    asyncio.SelectorEventLoop = stand_in  # type: ignore[misc, assignment]
+    asyncio.SelectorEventLoop = stand_in  # type: ignore[assignment]
     if hasattr(asyncio, "EventLoop"):
         asyncio.EventLoop = stand_in
 

@@ -6,6 +6,7 @@ process died is known. A test over its time limit ends the process with a traceb
 
 from __future__ import annotations
 
+import asyncio
 import faulthandler
 import importlib
 import json
@@ -80,6 +81,7 @@ def main() -> None:
     swap.install(make)
     for name in ("utils", job["module"]):
         swap.adapt(importlib.import_module(f"{suite.PACKAGE}.{name}"), make)
+    asyncio.set_event_loop(None)  # as the first of CPython's tests do; some of the later ones count on it
     names = [f"{suite.PACKAGE}.{test}" for test in job["tests"]]
     with open(job["events"], "a", encoding="utf-8") as events:
         unittest.defaultTestLoader.loadTestsFromNames(names).run(Recorder(events, make, job["limit"]))
