@@ -8,6 +8,7 @@ import json
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,12 +19,12 @@ from benchmarks.cases import CASES
 from benchmarks.contestants import COMPILED, CONTESTANTS, FLOOR, OURS
 from benchmarks.measuring import Bench
 from benchmarks.picture import draw
-from benchmarks.results import Run
+from benchmarks.results import CaseResult, Run
 from benchmarks.rounds import Counts, run_case
 from benchmarks.table import cost, missed, tables
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from benchmarks.case import Case
 
@@ -80,9 +81,19 @@ def _chosen(globs: list[str]) -> list[Case]:
 
 
 def _run(told: argparse.Namespace, python: str, cases: Sequence[Case], folder: Path) -> Run:
-    bench = _bench(told, python, folder)
     version, versions = machine.python_version(python)
     run = Run(f"Python {version}", versions)
+    with suppress(KeyboardInterrupt):  # what has been measured by then is shown
+        for result in _results(told, _bench(told, python, folder), cases):
+            run.results.append(result)
+    if run.results:
+        print("\n" + "\n".join(tables(run)))
+        print(f"\nAims missed: {missed(run)}", flush=True)
+    return run
+
+
+def _results(told: argparse.Namespace, bench: Bench, cases: Sequence[Case]) -> Iterator[CaseResult]:
+    """Run the cases, each in its share of the time that is left, and say how far it is."""
     counts = Counts(not (told.quick or told.no_strace), told.instructions, told.calls)
     rounds = told.rounds or (3 if told.quick else 5)
     end = time.monotonic() + 60 * (told.minutes or (3 if told.quick else 15))
@@ -90,12 +101,9 @@ def _run(told: argparse.Namespace, python: str, cases: Sequence[Case], folder: P
         started = time.monotonic()
         until = started + (end - started) / (len(cases) - number)
         result = run_case(bench, case, _contestants(told), rounds, counts, until)
-        run.results.append(result)
         figures = "  ".join(f"{name} {cost(outcome)}" for name, outcome in result.outcomes.items() if outcome.samples)
         print(f"{case.name:18} {time.monotonic() - started:4.0f} s  {figures}", file=sys.stderr, flush=True)
-    print("\n" + "\n".join(tables(run)))
-    print(f"\nAims missed: {missed(run)}", flush=True)
-    return run
+        yield result
 
 
 def _bench(told: argparse.Namespace, python: str, folder: Path) -> Bench:

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 _SLOW = 300.0
 """Seconds that a server may run under valgrind."""
 
+_ENOUGH = 2000
+"""Units that make a difference beside the start of an interpreter, which takes hundreds of millions of instructions."""
+
 _ROW = re.compile(r"^\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+(?:\d+\s+)?(\w+)$", re.MULTILINE)
 _REFERENCES = re.compile(r"I\s+refs:\s+([\d,]+)")
 
@@ -81,7 +84,7 @@ def instructions(bench: Bench, case: Case, contestant: str) -> float:
         Absent: if the contestant cannot do this, or there is no valgrind.
         Failed: if something broke.
     """
-    count = max(200, bench.count(case))
+    count = max(min(_ENOUGH, case.count), bench.count(case))
     few, many = (_all_instructions(replace(bench, scale=n / case.count), case, contestant) for n in (count, 2 * count))
     warm_up = 0.05 if isinstance(case, Local) else 0.1
     return (many - few) / (count * (1 + warm_up))

@@ -76,6 +76,8 @@ def started(
     """
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         command, environment = _command(bench, case, contestant, count, Path(folder))
+        if under and environment is not None:
+            environment["PYTHONHASHSEED"] = "0"  # for counts that can be compared
         with Peer([*under, *command], environment, limit) as peer:
             yield peer, peer.read()
 
