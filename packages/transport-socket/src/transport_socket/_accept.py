@@ -26,6 +26,8 @@ from transport_socket._stream import SocketTransport, is_internet, set_no_delay
 if TYPE_CHECKING:
     import asyncio
     import socket
+    from collections.abc import Callable
+    from contextvars import Context
 
     from transport_socket._server import Server
 
@@ -50,9 +52,13 @@ _GONE = frozenset(
 class Listener:
     """Hand every connection of one listening socket to a new protocol; made by a :class:`Server`."""
 
-    def __init__(self, server: Server, sock: socket.socket) -> None:
+    def __init__(
+        self, server: Server, sock: socket.socket, protocol_factory: Callable[[], Any], context: Context
+    ) -> None:
         self.sock = sock
         self._server = server
+        self._protocol_factory = protocol_factory
+        self._context = context
         self._loop = server.get_loop()
         self._readiness = readiness_of(self._loop)
         self._fd = sock.fileno()
@@ -93,14 +99,13 @@ class Listener:
 
     def _make_transport(self, sock: socket.socket, peer: Any) -> None:
         """Make protocol and transport, in a context of their own."""
-        server = self._server
-        context = server._context.copy()
+        context = self._context.copy()
         try:
             sock.setblocking(False)
             if self._internet:
                 set_no_delay(sock)
-            protocol = context.run(server._protocol_factory)
-            transport = SocketTransport(self._loop, protocol, sock, context=context, peername=peer, server=server)
+            protocol = context.run(self._protocol_factory)
+            transport = SocketTransport(self._loop, protocol, sock, context=context, peername=peer, server=self._server)
         except (KeyboardInterrupt, SystemExit):
             sock.close()
             raise
@@ -108,7 +113,7 @@ class Listener:
             self._report("Error on transport creation for incoming connection", exc, peername=peer)
             sock.close()
             return
-        transport._start()
+        transport.start()
 
     def _fail(self, exc: OSError) -> None:
         """Stop accepting for a while when resources have run out, for good on any other error."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["checker_of", "is_same"]
+__all__ = ["checker_of", "is_same", "is_tuple"]
 
 
 def checker_of(family: int) -> Callable[[Any], None]:
@@ -19,9 +19,14 @@ def checker_of(family: int) -> Callable[[Any], None]:
 
 def is_same(addr: Any, address: Any) -> bool:
     """Tell whether an address that a user gave is the one that the kernel gave; the user may leave off its end."""
-    if isinstance(address, tuple):
-        return isinstance(addr, tuple) and len(addr) > 1 and addr == address[: len(addr)]
-    return isinstance(addr, (str, bytes, os.PathLike)) and os.fsencode(addr) == os.fsencode(address)
+    if is_tuple(address):
+        return is_tuple(addr) and len(addr) > 1 and addr == address[: len(addr)]
+    return type(addr) in (str, bytes) and os.fsencode(addr) == os.fsencode(address)
+
+
+def is_tuple(value: object) -> TypeGuard[tuple[Any, ...]]:
+    """Tell whether something is a tuple, of which no more is known then."""
+    return isinstance(value, tuple)
 
 
 def _check_given(addr: Any) -> None:
@@ -56,7 +61,7 @@ _CHECKERS = {socket.AF_INET: _check_ipv4, socket.AF_INET6: _check_ipv6, getattr(
 def _is_pair(addr: Any, most: int) -> bool:
     """Tell whether this is a host and a port in its range, with nothing but numbers after them."""
     return (
-        isinstance(addr, tuple)
+        is_tuple(addr)
         and 2 <= len(addr) <= most
         and isinstance(addr[1], int)
         and 0 <= addr[1] <= 65535

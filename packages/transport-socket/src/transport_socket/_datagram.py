@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from transport_abc import BaseProtocol, TransportLoop
 
-__all__ = ["DatagramSocketTransport", "start_datagram_transport"]
+__all__ = ["DatagramSocketTransport"]
 
 _HEADER = 8
 """Bytes that a datagram counts in the write buffer beside its payload."""
@@ -49,7 +49,9 @@ _MOST_KNOWN = 1024
 
 
 # asyncio's datagram transports are instances of asyncio.Transport as well, and its tests ask for it.
-class DatagramSocketTransport(FlowControl, DatagramTransport, asyncio.Transport):
+class DatagramSocketTransport(  # pyright: ignore[reportIncompatibleMethodOverride] - as in transport_abc
+    FlowControl, DatagramTransport, asyncio.Transport
+):
     """Exchange datagrams through a socket; the transport owns the socket and closes it.
 
     Args:
@@ -89,6 +91,30 @@ class DatagramSocketTransport(FlowControl, DatagramTransport, asyncio.Transport)
         self._extra["sockname"] = name_of(sock.getsockname)
         self._extra["peername"] = peer
         self._readiness.claim(self._fd, self)
+
+    @classmethod
+    async def opened(
+        cls, loop: TransportLoop, protocol_factory: Callable[[], Any], sock: socket.socket, address: Any = None
+    ) -> tuple[DatagramSocketTransport, Any]:
+        """Make transport and protocol of a datagram socket, and return after ``connection_made``.
+
+        The socket is closed if anything fails.
+        """
+        try:
+            sock.setblocking(False)
+            protocol = protocol_factory()
+            waiter = loop.create_future()
+            transport = cls(loop, protocol, sock, address)
+        except BaseException:
+            sock.close()
+            raise
+        transport._start(waiter)
+        try:
+            await waiter
+        except BaseException:
+            transport.abort()
+            raise
+        return transport, protocol
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """Return what the transport knows about its endpoint: ``peername``, ``sockname`` and ``socket``."""
@@ -277,27 +303,3 @@ def _contiguous(data: Any) -> Any:
     except TypeError:
         raise TypeError(f"data argument must be a bytes-like object, not {type(data).__name__!r}") from None
     return data if view.c_contiguous else view.tobytes()
-
-
-async def start_datagram_transport(
-    loop: TransportLoop, protocol_factory: Callable[[], Any], sock: socket.socket, address: Any = None
-) -> tuple[DatagramSocketTransport, Any]:
-    """Make transport and protocol of a datagram socket, and return after ``connection_made``.
-
-    The socket is closed if anything fails.
-    """
-    try:
-        sock.setblocking(False)
-        protocol = protocol_factory()
-        waiter = loop.create_future()
-        transport = DatagramSocketTransport(loop, protocol, sock, address)
-    except BaseException:
-        sock.close()
-        raise
-    transport._start(waiter)
-    try:
-        await waiter
-    except BaseException:
-        transport.abort()
-        raise
-    return transport, protocol

@@ -9,6 +9,7 @@ import os
 import socket
 from typing import TYPE_CHECKING, Any
 
+from transport_socket._address import is_tuple
 from transport_socket._connect import bind_error
 from transport_socket._listen import set_reuse_port
 from transport_socket._resolve import resolve
@@ -99,7 +100,7 @@ async def _candidates(
         return [((family, proto), None, None)]
     found: list[dict[tuple[int, int], Any]] = []
     for addr in (local_addr, remote_addr):
-        if addr is not None and not (isinstance(addr, tuple) and len(addr) == 2):
+        if addr is not None and not (is_tuple(addr) and len(addr) == 2):
             raise TypeError(f"2-tuple is expected, got {addr!r}")
         rows = (
             []

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from transport_abc import DatagramPlugin, StreamPlugin
 from transport_socket._connect import checked_stream_socket, connected_socket
-from transport_socket._datagram import DatagramSocketTransport, start_datagram_transport
+from transport_socket._datagram import DatagramSocketTransport
 from transport_socket._listen import bound_sockets
 from transport_socket._open import checked_datagram_socket, udp_socket, unix_socket
 from transport_socket._server import Server
-from transport_socket._stream import SocketTransport, start_transport
+from transport_socket._stream import SocketTransport
 from transport_socket._unix import checked_unix_socket, connect_path, is_listening, listening_socket, path_remover
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class TcpPlugin(StreamPlugin):
             sock = await connected_socket(loop, host, port, **options)
         elif host is not None or port is not None:
             raise ValueError("host/port and sock can not be specified at the same time")
-        return await start_transport(loop, protocol_factory, checked_stream_socket(sock))
+        return await SocketTransport.started(loop, protocol_factory, checked_stream_socket(sock))
 
     async def listen(
         self,
@@ -113,7 +113,7 @@ class TcpPlugin(StreamPlugin):
         Raises:
             ValueError: if the socket carries no stream.
         """
-        return await start_transport(loop, protocol_factory, checked_stream_socket(sock))
+        return await SocketTransport.started(loop, protocol_factory, checked_stream_socket(sock))
 
 
 class UnixPlugin(StreamPlugin):
@@ -147,7 +147,7 @@ class UnixPlugin(StreamPlugin):
             sock = await connect_path(loop, path)
         elif path is not None:
             raise ValueError("path and sock can not be specified at the same time")
-        return await start_transport(loop, protocol_factory, checked_unix_socket(sock))
+        return await SocketTransport.started(loop, protocol_factory, checked_unix_socket(sock))
 
     async def listen(
         self,
@@ -197,7 +197,7 @@ class UnixPlugin(StreamPlugin):
         Raises:
             ValueError: if it is not a Unix stream socket.
         """
-        return await start_transport(loop, protocol_factory, checked_unix_socket(sock))
+        return await SocketTransport.started(loop, protocol_factory, checked_unix_socket(sock))
 
 
 class UdpPlugin(DatagramPlugin):
@@ -234,8 +234,8 @@ class UdpPlugin(DatagramPlugin):
         options |= {"local_addr": local_addr, "remote_addr": remote_addr}
         if sock is None:
             sock, address = await udp_socket(loop, **options)
-            return await start_datagram_transport(loop, protocol_factory, sock, address)
-        return await start_datagram_transport(loop, protocol_factory, checked_datagram_socket(sock, options))
+            return await DatagramSocketTransport.opened(loop, protocol_factory, sock, address)
+        return await DatagramSocketTransport.opened(loop, protocol_factory, checked_datagram_socket(sock, options))
 
 
 class UnixDatagramPlugin(DatagramPlugin):
@@ -272,14 +272,14 @@ class UnixDatagramPlugin(DatagramPlugin):
         else:
             options |= {"local_addr": local_addr, "remote_addr": remote_addr}
             sock = checked_unix_socket(checked_datagram_socket(sock, options), SOCK_DGRAM)
-        return await start_datagram_transport(loop, protocol_factory, sock)
+        return await DatagramSocketTransport.opened(loop, protocol_factory, sock)
 
 
 def started(server: Server, start_serving: bool) -> Server:
     """Let a server accept at once, if that is wanted; close it if it cannot."""
     if start_serving:
         try:
-            server._begin()
+            server.listen()
         except BaseException:
             server.close()
             raise

@@ -120,15 +120,16 @@ class Server(asyncio.AbstractServer):
             RuntimeError: if the server is closed.
             OSError: if a socket cannot listen.
         """
-        self._begin()
+        self.listen()
 
-    def _begin(self) -> None:
+    def listen(self) -> None:
+        """Do as :meth:`start_serving`, without awaiting anything."""
         if self._sockets is None:
             raise RuntimeError(f"server {self!r} is closed")
         if not self._listeners:
             for sock in self._sockets:
                 sock.listen(self._backlog)
-            self._listeners = [Listener(self, sock) for sock in self._sockets]
+            self._listeners = [Listener(self, sock, self._protocol_factory, self._context) for sock in self._sockets]
             for listener in self._listeners:
                 listener.start()
 
@@ -142,7 +143,7 @@ class Server(asyncio.AbstractServer):
         """
         if self._forever is not None:
             raise RuntimeError(f"server {self!r} is already being awaited on serve_forever()")
-        self._begin()
+        self.listen()
         self._forever = self._loop.create_future()
         try:
             await self._forever

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from transport_abc import BaseProtocol, TransportLoop
     from transport_socket._server import Server
 
-__all__ = ["SocketTransport", "is_internet", "name_of", "set_no_delay", "start_transport"]
+__all__ = ["SocketTransport", "is_internet", "name_of", "set_no_delay"]
 
 _INTERNET = frozenset({socket.AF_INET, socket.AF_INET6})
 _UCRED = struct.Struct("iII")  # struct ucred of unix(7): pid, uid, gid
@@ -71,7 +71,37 @@ class SocketTransport(SendfileTransport):
         self._extra["peername"] = name_of(sock.getpeername) if peername is None else peername
         if server is not None:
             self._server = server
-            server._attach(self)
+            server._attach(self)  # pyright: ignore[reportPrivateUsage]
+
+    @classmethod
+    async def started(
+        cls, loop: TransportLoop, protocol_factory: Callable[[], Any], sock: socket.socket
+    ) -> tuple[SocketTransport, Any]:
+        """Make transport and protocol of a connected socket, and return after ``connection_made``.
+
+        The socket is closed if anything fails.
+        """
+        try:
+            sock.setblocking(False)
+            if is_internet(sock):
+                set_no_delay(sock)
+            protocol = protocol_factory()
+            waiter = loop.create_future()
+            transport = cls(loop, protocol, sock)
+        except BaseException:
+            sock.close()
+            raise
+        transport._start(waiter)
+        try:
+            await waiter
+        except BaseException:
+            transport.abort()
+            raise
+        return transport, protocol
+
+    def start(self) -> None:
+        """Call ``connection_made`` and begin to receive, before this method returns; to be called once."""
+        self._start()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """Return what the transport knows about its connection; see the class.
@@ -93,7 +123,7 @@ class SocketTransport(SendfileTransport):
         self._sock.close()
         server, self._server = self._server, None
         if server is not None:
-            server._detach(self)
+            server._detach(self)  # pyright: ignore[reportPrivateUsage]
 
 
 def name_of(ask: Callable[[], Any]) -> Any:
@@ -128,29 +158,3 @@ def set_no_delay(sock: socket.socket) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError:  # not TCP, or reset by the peer already
         return
-
-
-async def start_transport(
-    loop: TransportLoop, protocol_factory: Callable[[], Any], sock: socket.socket
-) -> tuple[SocketTransport, Any]:
-    """Make transport and protocol of a connected socket, and return after ``connection_made``.
-
-    The socket is closed if anything fails.
-    """
-    try:
-        sock.setblocking(False)
-        if is_internet(sock):
-            set_no_delay(sock)
-        protocol = protocol_factory()
-        waiter = loop.create_future()
-        transport = SocketTransport(loop, protocol, sock)
-    except BaseException:
-        sock.close()
-        raise
-    transport._start(waiter)
-    try:
-        await waiter
-    except BaseException:
-        transport.abort()
-        raise
-    return transport, protocol
