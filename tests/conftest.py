@@ -15,6 +15,7 @@ import contextlib
 import gc
 import logging
 import os
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,10 +55,20 @@ def _children() -> dict[int, str]:
     return found
 
 
+def _tasks() -> list[asyncio.Task[object]]:
+    """List the tasks of all loops; ``asyncio.all_tasks`` knows one loop only.
+
+    To search all objects takes longer than most tests do, so it is done only where asyncio keeps no list in Python.
+    """
+    if sys.version_info >= (3, 14):
+        return [item for item in gc.get_objects() if issubclass(type(item), asyncio.Task)]
+    lists = [getattr(asyncio.tasks, name, ()) for name in ("_all_tasks", "_scheduled_tasks", "_eager_tasks")]
+    return [task for tasks in lists for task in list(tasks)]
+
+
 def _pending_tasks() -> dict[int, str]:
     """Name every task that is not done, of whatever loop."""
-    tasks = [item for item in gc.get_objects() if issubclass(type(item), asyncio.Task)]
-    return {id(task): f"{task.get_name()} {task.get_coro()!r}" for task in tasks if not task.done()}
+    return {id(task): f"{task.get_name()} {task.get_coro()!r}" for task in _tasks() if not task.done()}
 
 
 def _threads() -> dict[int, str]:
