@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from transport_abc import Transport
+from transport_abc import Transport, get_running_loop
 from transport_abc.testing import Recorder
 from transport_ssl import SslPlugin, SslTransport
 
@@ -27,7 +27,7 @@ class Authority:
         self._server = self._ca.issue_cert("localhost", HOST, "::1")
         self._client = self._ca.issue_cert("client@example.org")
         self._elsewhere = self._ca.issue_cert("elsewhere.example")
-        past = datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)
+        past = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
         self._expired = self._ca.issue_cert("localhost", HOST, not_after=past, not_before=past)
         self._stranger = trustme.CA().issue_cert("localhost", HOST)
         self.pem = self._ca.cert_pem.bytes().decode()
@@ -73,7 +73,7 @@ async def serving(
     factory: Callable[[], Any], context: ssl.SSLContext, **options: Any
 ) -> AsyncIterator[tuple[str, int]]:
     """Serve TLS by the plug-in over TCP of whichever loop runs, and enter with the address."""
-    loop = asyncio.get_running_loop()
+    loop = get_running_loop()
     server = await loop.create_server(
         lambda: PLUGIN.wrap(loop, factory(), sslcontext=context, server_side=True, **options), HOST, 0
     )
@@ -88,7 +88,7 @@ async def connect(
     protocol: Any, context: ssl.SSLContext, address: Any, *, server_hostname: str | None = HOST, **options: Any
 ) -> SslTransport:
     """Connect by the plug-in over TCP of whichever loop runs, and shake hands."""
-    loop = asyncio.get_running_loop()
+    loop = get_running_loop()
     _, wrapper = await loop.create_connection(
         lambda: PLUGIN.wrap(loop, protocol, sslcontext=context, server_hostname=server_hostname, **options), *address
     )

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from transport_abc import WrapperPlugin
 from transport_ssl._engine import Engine
-from transport_ssl._transport import Settings, SslTransport
+from transport_ssl._handshake import Settings
+from transport_ssl._transport import SslTransport
 from transport_ssl._upgrade import read_ahead, upgradable, upgraded
 
 if TYPE_CHECKING:
@@ -27,9 +28,18 @@ _IGNORE_EOF: int = getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)  # of OpenSSL 3
 
 
 class SslPlugin(WrapperPlugin):
-    """Make TLS transports over any stream transport."""
+    """Make TLS transports over any stream transport.
+
+    Args:
+        suppress_ragged_eofs: take an end without ``close_notify`` for a regular one, as asyncio does. By default it is
+            an error, as somebody may have cut the connection, unless the context has the option
+            ``OP_IGNORE_UNEXPECTED_EOF``.
+    """
 
     api_version = 1
+
+    def __init__(self, *, suppress_ragged_eofs: bool = False) -> None:
+        self._suppress_ragged_eofs = suppress_ragged_eofs
 
     def wrap(
         self,
@@ -42,7 +52,7 @@ class SslPlugin(WrapperPlugin):
         ssl_handshake_timeout: float | None = None,
         ssl_shutdown_timeout: float | None = None,
         session: ssl.SSLSession | None = None,
-        suppress_ragged_eofs: bool = False,
+        suppress_ragged_eofs: bool | None = None,
     ) -> SslTransport:
         """Make a TLS transport for a protocol; it is the protocol of the transport that shall carry it.
 
@@ -56,8 +66,7 @@ class SslPlugin(WrapperPlugin):
             ssl_handshake_timeout: seconds, by default :data:`HANDSHAKE_TIMEOUT`.
             ssl_shutdown_timeout: seconds, by default :data:`SHUTDOWN_TIMEOUT`.
             session: ``ssl_object.session`` of an earlier connection with this context, to be resumed.
-            suppress_ragged_eofs: take an end without ``close_notify`` for a regular one; so does the context's
-                option ``OP_IGNORE_UNEXPECTED_EOF``.
+            suppress_ragged_eofs: for this connection, instead of the plug-in's and the context's setting.
 
         Raises:
             TypeError: if ``sslcontext`` is no context.
@@ -87,7 +96,7 @@ class SslPlugin(WrapperPlugin):
         ssl_handshake_timeout: float | None = None,
         ssl_shutdown_timeout: float | None = None,
         session: ssl.SSLSession | None = None,
-        suppress_ragged_eofs: bool = False,
+        suppress_ragged_eofs: bool | None = None,
         received: bytes = b"",
     ) -> SslTransport | None:
         """Go on with a connection in TLS; asyncio's ``loop.start_tls``.
@@ -126,9 +135,9 @@ class SslPlugin(WrapperPlugin):
             shutdown_timeout=ssl_shutdown_timeout,
             session=session,
             tolerant=suppress_ragged_eofs,
-            upgrades=True,
+            read_ahead=read_ahead(protocol) + received,
         )
-        return await upgraded(wrapper, lower, read_ahead(protocol) + received, server_side)
+        return await upgraded(wrapper, lower)
 
     def _make(
         self,
@@ -141,18 +150,21 @@ class SslPlugin(WrapperPlugin):
         handshake_timeout: float | None,
         shutdown_timeout: float | None,
         session: ssl.SSLSession | None,
-        tolerant: bool,
-        upgrades: bool = False,
+        tolerant: bool | None,
+        read_ahead: bytes | None = None,
     ) -> SslTransport:
         name = None if server_side else server_hostname or None
+        if tolerant is None:
+            tolerant = self._suppress_ragged_eofs or bool(context.options & _IGNORE_EOF)
         settings = Settings(
             context,
             server_side,
             _seconds("ssl_handshake_timeout", handshake_timeout, HANDSHAKE_TIMEOUT),
             _seconds("ssl_shutdown_timeout", shutdown_timeout, SHUTDOWN_TIMEOUT),
-            tolerant or bool(context.options & _IGNORE_EOF),
+            tolerant,
         )
-        return SslTransport(loop, protocol, settings, Engine(context, server_side, name, session), upgrades=upgrades)
+        engine = Engine(context, server_side, name, session)
+        return SslTransport(loop, protocol, settings, engine, read_ahead=read_ahead)
 
 
 def _context(sslcontext: object, server_side: bool, server_hostname: str | None) -> ssl.SSLContext:

@@ -199,6 +199,11 @@ class SendingSide(WrapperTransport):
         if self._pauses == 1:
             super().pause_writing()
 
+    def _repeat_pause(self) -> None:
+        """Tell a protocol that has just got its ``connection_made`` what it missed."""
+        if self._pauses:
+            super().pause_writing()
+
     def resume_writing(self) -> None:
         """Count one reason less, and tell the protocol if it was the last."""
         self._pauses = max(0, self._pauses - 1)

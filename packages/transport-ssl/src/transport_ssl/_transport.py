@@ -1,13 +1,12 @@
 """The TLS transport: the protocol of the transport below, the transport of the protocol above.
 
 Theory of operation. :mod:`transport_ssl._engine` turns bytes into bytes, :mod:`transport_ssl._states` knows what may
-happen when; here they meet the two neighbours.
+happen when, :mod:`transport_ssl._handshake` and :mod:`transport_ssl._sending` are the beginning and the way out. Here
+are the way in, and the end.
 
 Receiving. The transport below fills the loop's shared receive buffer, with one piece in one turn of the loop. The piece
 is fed to the engine, and what comes out is delivered before the call returns, so nothing decrypted is ever kept. When
 the protocol pauses in the middle, the rest stays encrypted in the engine, and the transport below is paused.
-
-Sending: see :mod:`transport_ssl._sending`.
 
 Ending. ``close`` says ``close_notify`` after the last byte, drops what comes from then on, and waits for the peer's;
 one deadline, which nothing prolongs, ends the wait. A connection that ends without the peer's ``close_notify`` may have
@@ -19,219 +18,31 @@ Not covered, as the ``ssl`` module has no means for it: early data, and key upda
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from transport_abc import BufferedProtocol
 from transport_ssl._engine import PIECE
-from transport_ssl._sending import SendingSide, tls_error
-from transport_ssl._states import DELIVERING, WRITABLE, Event, State, after
+from transport_ssl._handshake import HandshakingSide
+from transport_ssl._states import DELIVERING, Event, State
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Callable
-
     from _typeshed import WriteableBuffer
 
-    from transport_abc import BaseProtocol, TransportLoop
-    from transport_ssl._engine import Engine
-
-__all__ = ["HANDSHAKE_LIMIT", "Settings", "SslTransport"]
-
-HANDSHAKE_LIMIT = 256 * 1024
-"""Bytes that a peer may send before the handshake is complete."""
+__all__ = ["SslTransport"]
 
 
-class Settings(NamedTuple):
-    """What was asked for when a connection was made."""
-
-    context: ssl.SSLContext
-    server_side: bool
-    handshake_timeout: float
-    """Seconds."""
-    shutdown_timeout: float
-    """Seconds from ``close`` to the end."""
-    tolerant: bool
-    """An end without ``close_notify`` is a regular one."""
-
-
-class SslTransport(SendingSide, BufferedProtocol):
-    """A TLS connection over any stream transport; :class:`transport_ssl.SslPlugin` makes them.
-
-    Args:
-        loop: the loop that makes the callbacks.
-        protocol: the protocol above; nothing of it is called before the peer is verified.
-        settings: those of the connection.
-        engine: made of the same context.
-        upgrades: whether the protocol has had its ``connection_made``, from the transport below.
-    """
+class SslTransport(HandshakingSide, BufferedProtocol):
+    """A TLS connection over any stream transport; :class:`transport_ssl.SslPlugin` makes them."""
 
     _start_tls_compatible = True  # asyncio's start_tls asks for it
-    _state = State.NEW
-    _flowing = False  # the state allows to deliver, and the protocol has not paused
-    _secure = False  # the peer is verified
-    _released = False  # who waited for the handshake has run
-    _paused = False
-    _awaited = False
     _farewell = False  # close_notify was said
     _lower_ended = False
-    _shaken = 0  # bytes fed before the end of the handshake
-    _deadline: asyncio.TimerHandle | None = None
-
-    def __init__(
-        self,
-        loop: TransportLoop,
-        protocol: BaseProtocol | asyncio.BaseProtocol,
-        settings: Settings,
-        engine: Engine,
-        *,
-        upgrades: bool = False,
-    ) -> None:
-        super().__init__(loop, protocol, engine)
-        self._settings = settings
-        self._made = upgrades
-
-    # -- what is known ---------------------------------------------------------------------------------------------
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Return what TLS knows, or else what the transport below knows.
-
-        TLS knows ``sslcontext``, and after the handshake ``peercert``, ``cipher``, ``compression``, ``ssl_object``.
-        """
-        if name == "sslcontext":
-            return self._settings.context
-        if name in {"peercert", "cipher", "compression", "ssl_object"}:
-            return self._extra[name] if name in self._extra else self._ask_engine(name, default)
-        return super().get_extra_info(name, default)
-
-    def _ask_engine(self, name: str, default: Any) -> Any:
-        """Find out about the handshake's results when somebody asks, and remember; of most connections nobody does."""
-        sslobj = self._engine.sslobj
-        if not self._secure:
-            return default
-        self._extra["ssl_object"] = sslobj
-        self._extra["peercert"] = sslobj.getpeercert()
-        self._extra["cipher"] = sslobj.cipher()
-        self._extra["compression"] = sslobj.compression()
-        return self._extra[name]
-
-    @property
-    def _sslcontext(self) -> ssl.SSLContext:
-        return self._settings.context
-
-    @property
-    def _ssl_protocol(self) -> SslTransport:
-        """Return the object whose ``_sslcontext`` aiohttp looks for."""
-        return self
-
-    def _describe(self) -> list[str]:
-        return [*super()._describe(), self._engine.sslobj.version() or "TLS", f"over={self._lower!r}"]
-
-    # -- states and deadlines --------------------------------------------------------------------------------------
-
-    def _move(self, event: Event) -> None:
-        self._state = after(self._state, event)
-        self._writable = self._state in WRITABLE
-        self._update_flow()
-
-    def _update_flow(self) -> None:
-        self._flowing = self._released and not self._paused and self._state in DELIVERING
-
-    def _set_deadline(self, seconds: float, callback: Callable[[], None]) -> None:
-        self._cancel_deadline()
-        self._deadline = self._loop.call_later(seconds, callback, context=self._context)
-
-    def _cancel_deadline(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-    # -- the handshake ---------------------------------------------------------------------------------------------
-
-    async def wait_ready(self) -> None:
-        """Wait until the handshake is complete and the peer verified.
-
-        Raises:
-            ssl.SSLError: if it failed.
-            OSError: if the connection was lost, or the deadline has passed.
-        """
-        self._awaited = True
-        await super().wait_ready()
-
-    def _begin(self) -> None:
-        """Shake hands before a deadline."""
-        if self._closing:
-            self._lower.abort()
-            return
-        self._memory = self._readiness.buffer[:PIECE]
-        self._note_limits()
-        self._move(Event.CONNECTED)
-        self._set_deadline(self._settings.handshake_timeout, self._handshake_expired)
-        self._shake()
-
-    def _shake(self) -> None:
-        """Go on with the handshake."""
-        try:
-            complete = self._engine.handshake()
-        except Exception as exc:
-            self._handshake_failed(exc)
-            return
-        self._send_output()
-        if complete:
-            self._verified()
-        elif self._shaken > HANDSHAKE_LIMIT:
-            self._handshake_failed(tls_error(f"more than {HANDSHAKE_LIMIT} bytes of a handshake that is not complete"))
-
-    def _verified(self) -> None:
-        """Tell the protocol, then whoever waits; deliver once that one has run, an order that users rely on."""
-        self._cancel_deadline()
-        self._secure = True
-        self._move(Event.VERIFIED)
-        self._corked = True
-        if not self._made:
-            self._call_connection_made()
-        self._uncork()
-        if not self._ready.done():
-            self._ready.set_result(None)
-        self._loop.call_soon(self._release_flow, context=self._context)
-
-    def _release_flow(self) -> None:
-        """Begin to deliver."""
-        self._released = True
-        self._update_flow()
-        self._go_on()
-
-    def _handshake_expired(self) -> None:
-        seconds = self._settings.handshake_timeout
-        exc = ConnectionAbortedError(f"SSL handshake is taking longer than {seconds} seconds: aborting the connection")
-        self._refuse(exc)
-        self._force_close(exc)
-
-    def _handshake_failed(self, exc: Exception) -> None:
-        """Tell the peer why, as far as TLS does, and end."""
-        self._refuse(exc)
-        self._loss = exc
-        self._closing = True
-        self._move(Event.GIVE_UP)
-        self._set_deadline(self._settings.shutdown_timeout, self._lower.abort)
-        self._send_output()
-        self._lower.close()
-
-    def _refuse(self, exc: Exception) -> None:
-        """Tell whoever waits for the handshake; on a server that is nobody, so the error is reported.
-
-        A peer that leaves a server without having sent a byte, as port scans and health checks do, is no error.
-        """
-        exc.__traceback__ = None  # OpenSSL's errors need none, and it would keep this transport alive
-        if not self._ready.done():
-            self._ready.set_exception(exc)
-            if self._settings.server_side and not self._awaited:
-                self._ready.exception()  # retrieved
-                if self._shaken:
-                    certificate = isinstance(exc, ssl.CertificateError)
-                    verifying = " on verifying the certificate" if certificate else ""
-                    self._report(f"SSL handshake failed{verifying}", exc)
 
     # -- from below ------------------------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        self._memory = self._readiness.buffer[:PIECE]
+        super()._begin()
 
     def get_buffer(self, sizehint: int) -> WriteableBuffer:
         """Return the loop's receive buffer; it is emptied before anything else can be received."""
@@ -360,8 +171,9 @@ class SslTransport(SendingSide, BufferedProtocol):
             self._go_on()
 
     def _cut(self) -> None:
-        """End without the peer's ``close_notify``."""
+        """End without the peer's ``close_notify``; to a peer that says none, asyncio says none either."""
         if self._settings.tolerant:
+            self._farewell = True
             self._peer_ended()
         else:
             text = "EOF occurred in violation of protocol: the peer ended the connection without close_notify"
@@ -393,7 +205,7 @@ class SslTransport(SendingSide, BufferedProtocol):
             self._paused = False
             self._update_flow()
             self._lower.resume_reading()
-            if self._engine.more or self._lower_ended:
+            if self._engine.more or self._engine.incoming.pending or self._lower_ended:
                 self._loop.call_soon(self._go_on, context=self._context)
 
     # -- the end ---------------------------------------------------------------------------------------------------
@@ -457,7 +269,7 @@ class SslTransport(SendingSide, BufferedProtocol):
         if not self._farewell:
             self._say_farewell()
         self._send_output()
-        if over:
+        if over and self._state is State.CLOSING:
             self._move(Event.PEER_ENDED)
             self._lower.close()
 
