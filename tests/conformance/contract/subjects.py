@@ -28,13 +28,6 @@ def tcp() -> StreamSubject:
     return StreamSubject(make_pair=pairs_from(serve), serve=serve)
 
 
-def tcp6() -> StreamSubject:
-    from transport_socket import TcpPlugin
-
-    serve = serve_with(TcpPlugin(), "::1", 0)
-    return StreamSubject(make_pair=pairs_from(serve), serve=serve)
-
-
 def tcp_adopted() -> StreamSubject:
     """Both ends made of sockets that are connected already."""
     from transport_socket import TcpPlugin

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 ROWS = [
     *rows(stream_checks(), "tcp", "transport_socket", subjects.tcp, ALL),
-    *rows(stream_checks(), "tcp6", "transport_socket", subjects.tcp6, OURS[:1]),
     *rows(stream_checks(), "tcp-adopted", "transport_socket", subjects.tcp_adopted, OURS[:1]),
     *rows(stream_checks(), "unix", "transport_socket", subjects.unix, TWO),
     *rows(stream_checks(), "tls", "transport_socket transport_ssl trustme", subjects.tls, TWO),
@@ -26,7 +25,7 @@ ROWS = [
     *rows(datagram_checks(), "unix-datagram", "transport_socket", subjects.unix_datagram, TWO),
 ]
 
-DEBUG_ROWS = [*rows(stream_checks(), "tcp", "transport_socket", subjects.tcp, TWO)]
+DEBUG_ROWS = [*rows(stream_checks(), "tcp", "transport_socket", subjects.tcp, OURS[:1])]
 
 
 @pytest.mark.parametrize(("check", "subject", "loop_factory"), ROWS)
