@@ -258,6 +258,29 @@ def test_process_of_a_closed_loop_can_be_signalled(new_loop: Callable[[], Any]) 
     _collect(pair)
 
 
+@pytest.mark.skipif(not hasattr(os, "waitid"), reason="waitid() tells of the end without reading the status")
+def test_process_that_could_not_be_killed_is_waited_for_when_the_next_one_starts(
+    new_loop: Callable[[], Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*args: Any) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    pair = _abandoned(new_loop, "sleep", "60")
+    pid = pair[0].get_pid()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "kill", refuse)
+        pair[0].close()
+    assert "cannot kill the process" in caplog.text
+    _collect(pair)
+    assert not _is_gone(pid)
+    os.kill(pid, signal.SIGKILL)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    assert not _is_gone(pid)
+    other = _abandoned(new_loop, "sleep", "60")
+    assert _is_gone(pid)
+    other[0].close()
+
+
 def test_many_processes_of_a_closed_loop_end_soon(new_loop: Callable[[], Any]) -> None:
     async def start() -> list[Any]:
         return [await spawn("sleep", "60") for _ in range(20)]

@@ -92,23 +92,25 @@ async def test_closing_drops_what_is_not_received_and_closes_the_file() -> None:
     writing.close()
 
 
+class Buffered(transport_abc.BufferedProtocol):
+    """Receives into a memory of four bytes."""
+
+    def __init__(self) -> None:
+        self.memory = bytearray(4)
+        self.received = b""
+        self.lost = asyncio.get_running_loop().create_future()
+
+    def get_buffer(self, sizehint: int) -> bytearray:
+        return self.memory
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.received += self.memory[:nbytes]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost.set_result(exc)
+
+
 async def test_buffered_protocol_receives_into_its_own_memory() -> None:
-    class Buffered(transport_abc.BufferedProtocol):
-        memory = bytearray(4)
-
-        def __init__(self) -> None:
-            self.received = b""
-            self.lost = asyncio.get_running_loop().create_future()
-
-        def get_buffer(self, sizehint: int) -> bytearray:
-            return self.memory
-
-        def buffer_updated(self, nbytes: int) -> None:
-            self.received += self.memory[:nbytes]
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            self.lost.set_result(exc)
-
     reading, writing = pipe_files()
     _, protocol = await connect_read(reading, Buffered)
     writing.write(b"0123456789")
@@ -150,6 +152,15 @@ async def test_every_kind_of_file_that_can_be_waited_for_is_read_to_its_end(
     assert protocol.received == b"abc"
     assert protocol.names() == ["connection_made", "data_received", "eof_received", "connection_lost"]
     assert protocol.error() is None
+
+
+async def test_hang_up_of_a_terminal_is_its_end_for_a_buffered_protocol_too() -> None:
+    reading, writing = _terminal()
+    _, protocol = await connect_read(reading, Buffered)
+    writing.write(b"abcdef")
+    writing.close()
+    assert await protocol.lost is None
+    assert protocol.received == b"abcdef"
 
 
 async def test_device_that_is_always_ready_is_read() -> None:
