@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-READMES = sorted([ROOT / "README.md", *ROOT.glob("packages/*/README.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("packages/*/README.md")])
 LINK = re.compile(r"\]\(([^)]+)\)")
 
 
@@ -36,7 +36,7 @@ def test_continuous_integration_takes_its_commands_from_the_readme(tmp_path: Pat
     assert ran[:2] == [*commands("tests"), *commands("echo")]
 
 
-@pytest.mark.parametrize("readme", READMES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_links_between_files_lead_somewhere(readme: Path) -> None:
-    targets = LINK.findall(readme.read_text())
-    assert [target for target in targets if not (readme.parent / target).exists()] == []
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_between_files_lead_somewhere(page: Path) -> None:
+    targets = [target.partition("#")[0] for target in LINK.findall(page.read_text()) if "://" not in target]
+    assert [target for target in targets if not (page.parent / target).exists()] == []
