@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 NOT_AVAILABLE = 5
 """Exit status where the interpreter has no test package."""
 
+RETRIES = 20
+"""How many failed tests are worth a second try."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the tests as the command line says; return 0 when everything is as expected."""
@@ -44,12 +47,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(
     tests: Mapping[str, list[str]], omitted: set[str], differences: list[expectations.Entry], options: Namespace
 ) -> dict[str, runner.Outcome]:
-    """Run everything once, and what failed unexpectedly twice."""
+    """Run everything once, and what failed unexpectedly twice, unless that is too much to be chance."""
     settings = runner.Settings(options.loop, options.jobs, options.limit)
     wanted = {module: [test for test in ids if test not in omitted] for module, ids in tests.items()}
     outcomes = runner.run(wanted, settings, print if options.verbose else lambda _: None)
     failed = [outcome for outcome in outcomes.values() if outcome.failed and not _is_listed(outcome.test, differences)]
-    return {**outcomes, **runner.retry(failed, settings)}
+    return {**outcomes, **runner.retry(failed, settings)} if len(failed) <= RETRIES else outcomes
 
 
 def _report(verdict: table.Verdict, outcomes: Mapping[str, runner.Outcome], options: Namespace) -> int:

@@ -102,7 +102,7 @@ def _follow_replaced_loggers() -> None:
 
 
 def _name_as_asyncio_does(loop_class: Any) -> None:
-    """Offer two private methods that tests call where a public one would do."""
+    """Offer private names that tests use where a public one would do, if the loop does not have them."""
 
     def _run_once(loop: asyncio.AbstractEventLoop) -> None:
         loop.call_soon(loop.stop)
@@ -114,6 +114,7 @@ def _name_as_asyncio_does(loop_class: Any) -> None:
 
     loop_class._run_once = _run_once
     loop_class._stop_serving = _stop_serving
+    loop_class._default_executor = None  # hidden by the attribute of an instance: the tests shut that one down
 
 
 def adapt(module: ModuleType, make: Maker) -> None:
