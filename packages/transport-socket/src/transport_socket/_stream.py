@@ -39,10 +39,10 @@ class SocketTransport(SendfileTransport):
         server: the server that accepted the connection.
     """
 
+    __slots__ = ("_server", "_sock", "_sock_fd")
+
     # loop.start_tls() of the standard library, and aiohttp after it, ask for this name before they upgrade a transport.
     _start_tls_compatible = True
-
-    _server: Server | None = None
 
     def __init__(
         self,
@@ -69,8 +69,8 @@ class SocketTransport(SendfileTransport):
         )
         self._extra["sockname"] = name_of(sock.getsockname)
         self._extra["peername"] = name_of(sock.getpeername) if peername is None else peername
+        self._server = server
         if server is not None:
-            self._server = server
             server._attach(self)  # pyright: ignore[reportPrivateUsage]
 
     @classmethod
