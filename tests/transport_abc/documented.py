@@ -28,7 +28,6 @@ def module(name: str, import_name: str) -> Any:
     """Return a block as an imported module."""
     if import_name not in sys.modules:
         made = ModuleType(import_name)
-        made.__file__ = str(PAGE)
         exec(compile(block(name), f"{PAGE}:{name}", "exec"), vars(made))
         sys.modules[import_name] = made
     return sys.modules[import_name]
