@@ -5,12 +5,12 @@ one of the methods here is called. Three properties of OpenSSL and of the ``ssl`
 
 * ``read`` returns the plain text of one record at most, and raises ``SSLWantReadError`` when no record is complete.
   Raising costs more than decrypting a small record, so :meth:`Engine.decrypt` looks at what is pending instead.
-* ``write`` encrypts one record (16 KiB) and returns how much it took.
+* ``write`` encrypts all that it is given, as many records as it takes.
 * ``unwrap`` sends ``close_notify`` and then looks for the peer's; if it finds data instead, the connection is
   unusable. As the peer may go on sending, :meth:`Engine.goodbye` hides from it what has come.
 
 A ``MemoryBIO`` never shrinks: it keeps room for the most that was in it at one time. An engine is therefore fed in
-pieces of at most :data:`PIECE` bytes, and what it has encrypted is taken out after each record.
+pieces of at most :data:`PIECE` bytes, and encrypts one record at a time.
 """
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ class Engine:
         pieces = []
         try:
             while data:
-                data = data[self._encrypt(data) :]
+                data = data[self._encrypt(data[:RECORD]) :]
                 pieces.append(self.take())
         except ssl.SSLWantReadError:
             pass

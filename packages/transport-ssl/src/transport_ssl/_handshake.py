@@ -121,7 +121,8 @@ class HandshakingSide(SendingSide):
         return self
 
     def _describe(self) -> list[str]:
-        return [*super()._describe(), self._engine.sslobj.version() or "TLS", f"over={self._lower!r}"]
+        lower = [f"over={self._lower!r}"] if self._is_connected() else []
+        return [*super()._describe(), self._engine.sslobj.version() or "TLS", *lower]
 
     # -- states and deadlines --------------------------------------------------------------------------------------
 

@@ -62,7 +62,8 @@ class SslPlugin(WrapperPlugin):
             sslcontext: the settings and the certificates; True on the client's side: those of
                 :func:`ssl.create_default_context`.
             server_side: on which side of the handshake this is.
-            server_hostname: the name that the server's certificate must be valid for, on the client's side.
+            server_hostname: the name that the server's certificate must be valid for, on the client's side; an empty
+                one: any.
             ssl_handshake_timeout: seconds, by default :data:`HANDSHAKE_TIMEOUT`.
             ssl_shutdown_timeout: seconds, by default :data:`SHUTDOWN_TIMEOUT`.
             session: ``ssl_object.session`` of an earlier connection with this context, to be resumed.
@@ -153,6 +154,8 @@ class SslPlugin(WrapperPlugin):
         tolerant: bool | None,
         read_ahead: bytes | None = None,
     ) -> SslTransport:
+        if context.check_hostname and not server_side and server_hostname is None:
+            raise ValueError("check_hostname requires server_hostname")  # asyncio would check no name at all
         name = None if server_side else server_hostname or None
         if tolerant is None:
             tolerant = self._suppress_ragged_eofs or bool(context.options & _IGNORE_EOF)
