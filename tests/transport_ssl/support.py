@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import Any
+from contextlib import asynccontextmanager, suppress
+from typing import Any, TypeVar
 
+from tests.support import TIMEOUT, listening
 from transport_abc import Transport, get_running_loop
 from transport_abc.testing import Recorder
 from transport_ssl import SslPlugin, SslTransport
+
+_T = TypeVar("_T")
 
 PLUGIN = SslPlugin()
 HOST = "127.0.0.1"
@@ -108,3 +112,97 @@ class Echo(Recorder):
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         self.transport.write(data)
+
+
+class Peer:
+    """A peer made of the ``ssl`` module and a blocking socket, which does what a test tells it, and nothing else."""
+
+    def __init__(self, sock: socket.socket, context: ssl.SSLContext, *, server_side: bool) -> None:
+        self.sock = sock
+        self.raw = b""
+        """All encrypted bytes that were received."""
+        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self._in, self._out, server_side, None if server_side else HOST)
+        self._repeat(self.tls.do_handshake)
+
+    def _repeat(self, action: Callable[..., _T], *args: Any) -> _T:
+        """Do something that may need more bytes of the other side."""
+        while True:
+            try:
+                result = action(*args)
+            except ssl.SSLWantReadError:
+                self.flush()
+                self._receive()
+            else:
+                self.flush()
+                return result
+
+    def _receive(self) -> None:
+        data = self.sock.recv(65536)
+        self.raw += data
+        if data:
+            self._in.write(data)
+        else:
+            self._in.write_eof()
+
+    def flush(self) -> None:
+        """Send what is encrypted."""
+        if data := self._out.read():
+            self.sock.sendall(data)
+
+    def write(self, data: bytes) -> None:
+        """Encrypt and send."""
+        self.tls.write(data)
+        self.flush()
+
+    def sealed(self, data: bytes) -> bytes:
+        """Encrypt, and return instead of sending."""
+        self.tls.write(data)
+        return self._out.read()
+
+    def read(self, size: int = 65536) -> bytes:
+        """Receive plain text, b"" behind ``close_notify``."""
+        try:
+            return self._repeat(self.tls.read, size)
+        except ssl.SSLZeroReturnError:
+            return b""
+
+    def read_exactly(self, size: int) -> bytes:
+        """Receive so many bytes of plain text."""
+        data = b""
+        while len(data) < size:
+            piece = self.read(size - len(data))
+            assert piece, f"the end after {len(data)} of {size} bytes"
+            data += piece
+        return data
+
+    def say_goodbye(self) -> None:
+        """Send ``close_notify`` and do not wait for the answer."""
+        with suppress(ssl.SSLWantReadError):
+            self.tls.unwrap()
+        self.flush()
+
+
+@asynccontextmanager
+async def peer_of(
+    protocol: Any, authority: Authority, *, tls: ssl.TLSVersion | None = None, **options: Any
+) -> AsyncIterator[tuple[SslTransport, Peer]]:
+    """Connect a protocol by the plug-in to a :class:`Peer`, whose methods have to be called in a thread."""
+
+    def accept(server: socket.socket) -> Peer:
+        sock, _ = server.accept()
+        sock.settimeout(TIMEOUT)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return Peer(sock, authority.server(tls=tls), server_side=True)
+
+    with listening() as server:
+        accepting = asyncio.create_task(asyncio.to_thread(accept, server))
+        transport = await connect(protocol, authority.client(), server.getsockname(), **options)
+        peer = await accepting
+    with peer.sock:
+        try:
+            yield transport, peer
+        finally:
+            transport.abort()
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)

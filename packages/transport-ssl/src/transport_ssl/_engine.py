@@ -58,7 +58,7 @@ class Engine:
         self.incoming = ssl.MemoryBIO()
         self.outgoing = ssl.MemoryBIO()
         self.sslobj = context.wrap_bio(self.incoming, self.outgoing, server_side, server_hostname, session)
-        self.feed = self.incoming.write
+        self.feed: Callable[[ReadableBuffer], int] = self.incoming.write
         """Take encrypted bytes from the peer, at most :data:`PIECE`."""
         self.take = self.outgoing.read
         """Return the encrypted bytes that shall go to the peer, b"" if there are none."""
@@ -82,7 +82,6 @@ class Engine:
             self.sslobj.do_handshake()
         except ssl.SSLWantReadError:
             return False
-        self.more = True
         return True
 
     # -- receiving -------------------------------------------------------------------------------------------------

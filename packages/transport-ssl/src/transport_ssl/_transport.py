@@ -77,10 +77,10 @@ class SslTransport(HandshakingSide, BufferedProtocol):
 
     def _go_on(self) -> None:
         """Deliver what is there and may be delivered, then see to an end that came behind it."""
-        if self._flowing:
+        if self._flowing and (self._engine.more or self._engine.incoming.pending):
             self._pump()
-            if self._lower_ended and self._flowing:
-                self._cut()
+        if self._flowing and self._lower_ended:
+            self._cut()
 
     def _pump(self) -> None:
         """Deliver what the engine has, then send what was written during it; the hot path."""
@@ -128,6 +128,7 @@ class SslTransport(HandshakingSide, BufferedProtocol):
             raise
         except BaseException as exc:
             self._callback_failed("get_buffer", exc)
+        if not self._flowing:  # the protocol has closed or paused instead
             return False
         try:
             count = engine.decrypt_into(buffer)
@@ -205,8 +206,7 @@ class SslTransport(HandshakingSide, BufferedProtocol):
             self._paused = False
             self._update_flow()
             self._lower.resume_reading()
-            if self._engine.more or self._engine.incoming.pending or self._lower_ended:
-                self._loop.call_soon(self._go_on, context=self._context)
+            self._loop.call_soon(self._go_on, context=self._context)
 
     # -- the end ---------------------------------------------------------------------------------------------------
 
