@@ -184,4 +184,13 @@ def changelog(session: nox.Session) -> None:
         session.run("towncrier", "build", "--config", "pyproject.toml", *where, how)
 
 
-# More sessions belong here: docs, ecosystem.
+@nox.session(python=PYTHONS)
+def ecosystem(session: nox.Session) -> None:
+    """Run real libraries and servers on the loop; what is not installed on this machine is skipped and named."""
+    install_all(session, "test")
+    session.install("-r", "tests/ecosystem/requirements.txt")
+    # One case starts pytest-asyncio in a run of its own; in this one it must not touch the loops of the others.
+    session.run("pytest", "-p", "no:asyncio", *(session.posargs or ["tests/ecosystem"]))
+
+
+# More sessions belong here: docs.
