@@ -49,6 +49,7 @@ class Clock(Protocol):
 
     def time(self) -> float:
         """Return seconds that never go back."""
+        ...
 
 
 class Runnable(Protocol):
@@ -165,23 +166,24 @@ class Scheduler:
                 if heap[0][0] <= now:
                     due = timers.move_due(now, ready)
             while True:
-                for _ in range(count):  # steps 2 and 4, or step 5
-                    handle = popleft()
-                    callback = handle._callback
-                    if callback is not None:
-                        args = handle._args
-                        try:
-                            # An argument list to unpack costs more than these two questions.
-                            if not args:
-                                handle._context.run(callback)
-                            elif len(args) == 1:
-                                handle._context.run(callback, args[0])
-                            else:
-                                handle._context.run(callback, *args)
-                        except (KeyboardInterrupt, SystemExit):
-                            raise
-                        except BaseException as exc:
-                            self._on_error(handle, exc)
+                if count:  # steps 2 and 4, or step 5
+                    for _ in range(count):
+                        handle = popleft()
+                        callback = handle._callback
+                        if callback is not None:
+                            args = handle._args
+                            try:
+                                # An argument list to unpack costs more than these two questions.
+                                if not args:
+                                    handle._context.run(callback)
+                                elif len(args) == 1:
+                                    handle._context.run(callback, args[0])
+                                else:
+                                    handle._context.run(callback, *args)
+                            except (KeyboardInterrupt, SystemExit):
+                                raise
+                            except BaseException as exc:
+                                self._on_error(handle, exc)
                 if events is None:
                     break
 
