@@ -166,7 +166,7 @@ async def subprocess_shell(
     **kwargs: Any,
 ) -> tuple[SubprocessTransport, _Process]:
     """Run a command in a shell; see :meth:`subprocess_exec`."""
-    if not isinstance(cmd, (bytes, str)):
+    if not isinstance(cmd, (bytes, str)):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ValueError("cmd must be a string")
     if not kwargs.pop("shell", True):
         raise ValueError("shell must be True")

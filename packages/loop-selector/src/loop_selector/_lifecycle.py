@@ -11,13 +11,14 @@ harm.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import sys
 import threading
 import warnings
 import weakref
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from loop_selector import _debug
 from loop_selector._resolve import LookupThreads
@@ -39,13 +40,12 @@ def _stop_loop_of(future: asyncio.Future[Any]) -> None:
     future.get_loop().stop()
 
 
-try:
+_when_complete: Callable[[asyncio.Future[Any]], object] = _stop_loop_of
+with contextlib.suppress(ImportError):
     # AnyIO finds the root task of a loop by this very callback (find_root_task), hence the private name.
-    from asyncio.base_events import (  # type: ignore[attr-defined]
-        _run_until_complete_cb as _when_complete,
-    )
-except ImportError:
-    _when_complete = _stop_loop_of
+    from asyncio.base_events import _run_until_complete_cb  # type: ignore[attr-defined]
+
+    _when_complete = cast("Callable[[asyncio.Future[Any]], object]", _run_until_complete_cb)
 
 
 def run_forever(loop: SelectorEventLoop) -> None:
@@ -94,10 +94,10 @@ def run_until_complete(loop: SelectorEventLoop, future: Generator[Any, None, _T]
     """
     _check_may_run(loop)
     is_new = not asyncio.isfuture(future)
-    task: Any = asyncio.ensure_future(future, loop=loop)  # type: ignore[arg-type]
+    task: asyncio.Future[_T] = asyncio.ensure_future(cast(Any, future), loop=loop)
     if is_new:
         # An error is raised below if it is not done; a second message would help nobody.
-        task._log_destroy_pending = False
+        cast(Any, task)._log_destroy_pending = False
     task.add_done_callback(_when_complete)
     try:
         loop.run_forever()
@@ -109,8 +109,7 @@ def run_until_complete(loop: SelectorEventLoop, future: Generator[Any, None, _T]
         task.remove_done_callback(_when_complete)
     if not task.done():
         raise RuntimeError("Event loop stopped before Future completed.")
-    result: _T = task.result()
-    return result
+    return task.result()
 
 
 def stop(loop: SelectorEventLoop) -> None:

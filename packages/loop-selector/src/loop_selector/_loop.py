@@ -1,3 +1,5 @@
+# pyright: reportAssignmentType=false
+# (pyright compares a function that becomes a method with the inherited method, self and all)
 """The asyncio-facing event loop: every method of :class:`asyncio.AbstractEventLoop`.
 
 The class below is a table of contents. What is called many thousand times a second stands here; the rest is named
@@ -173,7 +175,7 @@ class SelectorEventLoop(EventLoop):
         self, delay: float, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
         """Call a function after a delay in seconds; at once if it is negative, never if it is infinite."""
-        if delay is None:
+        if delay is None:  # pyright: ignore[reportUnnecessaryComparison]
             raise TypeError("delay must not be None")
         when = self.time() + delay
         if self._guarded or when != when:
@@ -193,7 +195,7 @@ class SelectorEventLoop(EventLoop):
         self, when: float, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
         """Call a function at a time of the loop's clock, in seconds."""
-        if when is None:
+        if when is None:  # pyright: ignore[reportUnnecessaryComparison]
             raise TypeError("when cannot be None")
         # One comparison for a usual number; anything else must not get into the heap, where it would stop the loop.
         if self._guarded or not (when >= 0 or when < 0):

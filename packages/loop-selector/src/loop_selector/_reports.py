@@ -119,7 +119,7 @@ def default_exception_handler(loop: SelectorEventLoop, context: dict[str, Any]) 
         context["handle_traceback"] = current._source_traceback
     lines = [message]
     lines += [f"{key}: {_shown(key, context[key])}" for key in sorted(context) if key not in ("message", "exception")]
-    exc_info = (type(exception), exception, exception.__traceback__) if exception is not None else False
+    exc_info: Any = (type(exception), exception, exception.__traceback__) if exception is not None else False
     _logger.error("\n".join(lines), exc_info=exc_info)
 
 
@@ -155,10 +155,10 @@ def wakeup_broken(loop: SelectorEventLoop, reason: str) -> None:
 
 def handle_of(loop: SelectorEventLoop, callback: Callable[[], object]) -> Handle:
     """Return a handle, for reports, of what is registered for a descriptor: usually a partial of ``Context.run``."""
-    if isinstance(callback, functools.partial):
-        context = getattr(callback.func, "__self__", None)
-        if isinstance(context, Context) and callback.args:
-            return Handle(callback.args[0], callback.args[1:], loop, context)
+    context = getattr(getattr(callback, "func", None), "__self__", None)
+    args: tuple[Any, ...] = getattr(callback, "args", ())
+    if isinstance(context, Context) and args:
+        return Handle(args[0], args[1:], loop, context)
     return Handle(callback, (), loop)
 
 

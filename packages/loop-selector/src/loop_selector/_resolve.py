@@ -98,9 +98,9 @@ async def getaddrinfo(
     """
     loop._check_closed()
     # Looked up at each call, so that a test may replace it.
-    function = socket.getaddrinfo
+    function: Callable[..., Any] = socket.getaddrinfo
     if is_literal(host) and is_number(port):
-        return function(host, port, family, type, proto, flags | socket.AI_NUMERICHOST)
+        return function(host, port, family, type, proto, flags | socket.AI_NUMERICHOST)  # type: ignore[no-any-return]
     arguments = (host, port, family, type, proto, flags)
     if loop._debug:
         return await _in_thread(loop, _timed_getaddrinfo, loop, function, *arguments)  # type: ignore[no-any-return]

@@ -34,7 +34,7 @@ _LARGEST = 1 << 30
 _WOULD_BLOCK = (BlockingIOError, InterruptedError)
 
 
-def _check_arguments(file: IO[bytes], offset: int, count: int | None) -> None:
+def _check_arguments(file: Any, offset: Any, count: Any) -> None:
     if "b" not in getattr(file, "mode", "b"):
         raise ValueError("file should be opened in binary mode")
     if count is not None:

@@ -129,7 +129,7 @@ async def start_tls(
     """
     import ssl as ssl_module
 
-    if not isinstance(sslcontext, ssl_module.SSLContext):
+    if not isinstance(sslcontext, ssl_module.SSLContext):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"sslcontext is expected to be an instance of ssl.SSLContext, got {sslcontext!r}")
     if not isinstance(transport, asyncio.Transport) or not getattr(transport, "_start_tls_compatible", True):
         raise TypeError(f"transport {transport!r} is not supported by start_tls()")
