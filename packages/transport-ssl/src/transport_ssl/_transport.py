@@ -118,23 +118,16 @@ class SslTransport(HandshakingSide, BufferedProtocol):
     def _fill_buffer(self) -> bool:
         """Put plain text into a buffer of the protocol; return whether there may be more."""
         engine = self._engine
-        try:
-            buffer = memoryview(self._protocol.get_buffer(-1)).cast("B")
-            if not len(buffer):
-                raise RuntimeError("get_buffer() returned an empty buffer")
-            if buffer.readonly:
-                raise TypeError("get_buffer() returned a buffer that cannot be written to")
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as exc:
-            self._callback_failed("get_buffer", exc)
-        if not self._flowing:  # the protocol has closed or paused instead
+        buffer = self._ask_for_buffer()
+        if buffer is None:
             return False
         try:
             count = engine.decrypt_into(buffer)
         except ssl.SSLError as exc:
             self._broken(exc)
             return False
+        finally:
+            buffer.release()  # the protocol may want to resize it
         if not count:
             if engine.ended:
                 self._peer_ended()
@@ -146,6 +139,21 @@ class SslTransport(HandshakingSide, BufferedProtocol):
         except BaseException as exc:
             self._callback_failed("buffer_updated", exc)
         return engine.more
+
+    def _ask_for_buffer(self) -> memoryview | None:
+        """Return a buffer of the protocol, None if it raised, closed or paused instead."""
+        try:
+            buffer = memoryview(self._protocol.get_buffer(-1)).cast("B")
+            if not len(buffer):
+                raise RuntimeError("get_buffer() returned an empty buffer")
+            if buffer.readonly:
+                raise TypeError("get_buffer() returned a buffer that cannot be written to")
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as exc:
+            self._callback_failed("get_buffer", exc)
+            return None
+        return buffer if self._flowing else None
 
     def _peer_ended(self) -> None:
         """Call ``eof_received``, and close unless the protocol wants to go on writing.
