@@ -1,4 +1,4 @@
-"""What the cases share: libraries that may be missing, servers that may be missing, and processes that announce themselves.
+"""What the cases share: libraries and servers that may be missing, and processes that announce themselves.
 
 Libraries are imported by `library`, so that a type checker needs none of them.
 """
@@ -32,8 +32,8 @@ def library(name: str) -> Any:
 
 
 def program(name: str, package: str, *folders: Path) -> str:
-    """Find a server's program on PATH or in some folders, or skip and name Debian's package."""
-    for folder in [None, *folders]:
+    """Find a server's program in some folders or on PATH, or skip and name Debian's package."""
+    for folder in [*folders, None]:
         if found := shutil.which(name, path=folder and str(folder)):
             return found
     pytest.skip(f"{name} is not installed: apt-get install {package}")
