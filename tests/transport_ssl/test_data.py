@@ -272,14 +272,8 @@ def test_every_callback_runs_in_the_context_of_the_connection(run: Run, authorit
         def look(*args: Any) -> None:
             seen.append(VARIABLE.get())
 
-        names = [
-            "connection_made",
-            "data_received",
-            "eof_received",
-            "connection_lost",
-            "pause_writing",
-            "resume_writing",
-        ]
+        names = {"connection_made", "data_received", "eof_received", "connection_lost"}
+        names |= {"pause_writing", "resume_writing"}
         near = Recorder(**dict.fromkeys(names, look))
         async with peer_of(near, authority) as (transport, peer):
 
