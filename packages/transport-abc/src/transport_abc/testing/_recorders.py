@@ -128,6 +128,7 @@ class StreamRecorder(_Recording):
     """What the recorders of a stream share: the bytes received so far, in ``data``."""
 
     transport: Transport
+    data: bytearray
 
     def __init__(self, **reactions: Callable[..., Any]) -> None:
         super().__init__(**reactions)
@@ -150,7 +151,7 @@ class Recorder(StreamRecorder, Protocol):
     """Keep the callbacks and the bytes of a stream."""
 
     def data_received(self, data: bytes) -> None:
-        self.data += data
+        self.data.extend(data)
         self._note("data_received", data)
 
 
@@ -175,7 +176,7 @@ class BufferedRecorder(StreamRecorder, BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         with memoryview(self.buffer) as view, view.cast("B") as octets:
-            self.data += octets[:nbytes]
+            self.data.extend(octets[:nbytes])
         self._note("buffer_updated", nbytes)
 
 
