@@ -24,7 +24,7 @@ def needs(transport: str) -> pytest.MarkDecorator:
 
 
 def command(name: str, *args: str) -> list[str]:
-    return [sys.executable, "-X", "dev", "-W", "error", "-m", f"transport_examples{name}", *args]
+    return [sys.executable, "-W", "error", "-m", f"transport_examples{name}", *args]
 
 
 def run(name: str, *args: str) -> subprocess.CompletedProcess[str]:
