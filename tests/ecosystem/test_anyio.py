@@ -38,13 +38,13 @@ async def exchange(stream: Any) -> None:
 def test_tcp_streams_echo_and_are_cancelled_with_their_group() -> None:
     async def main() -> None:
         assert_on_our_loop()
-        async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener:
-            async with anyio.create_task_group() as group:
-                group.start_soon(listener.serve, echo)
-                port = listener.extra(anyio.abc.SocketAttribute.local_port)
-                async with await anyio.connect_tcp("127.0.0.1", port) as stream:
-                    await exchange(stream)
-                group.cancel_scope.cancel()
+        listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+        async with listener, anyio.create_task_group() as group:
+            group.start_soon(listener.serve, echo)
+            port = listener.extra(anyio.abc.SocketAttribute.local_port)
+            async with await anyio.connect_tcp("127.0.0.1", port) as stream:
+                await exchange(stream)
+            group.cancel_scope.cancel()
 
     run(main)
 

@@ -111,6 +111,12 @@ def asyncpg_options(database: Database, how: str) -> dict[str, Any]:
     return database.options(how) | {"database": "postgres", "ssl": context if how == "tls" else None}
 
 
+async def delete_and_fail(connection: Any) -> None:
+    async with connection.transaction():
+        await connection.execute("delete from numbers")
+        await connection.execute("select 1 / 0")
+
+
 def test_asyncpg_queries_copies_and_rolls_back(database: Database, how: str) -> None:
     async def main() -> None:
         assert_on_our_loop()
@@ -122,9 +128,7 @@ def test_asyncpg_queries_copies_and_rolls_back(database: Database, how: str) -> 
         rows = [(number, f"row {number}") for number in range(20_000)]
         assert await connection.copy_records_to_table("numbers", records=rows) == "COPY 20000"
         with pytest.raises(asyncpg.DivisionByZeroError):
-            async with connection.transaction():
-                await connection.execute("delete from numbers")
-                await connection.execute("select 1 / 0")
+            await delete_and_fail(connection)
         assert [tuple(row) for row in await connection.fetch("select * from numbers order by n")] == rows
         await connection.close()
 
