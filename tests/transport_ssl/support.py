@@ -17,7 +17,7 @@ from transport_ssl import SslPlugin, SslTransport
 
 _T = TypeVar("_T")
 
-PLUGIN = SslPlugin()
+STRICT = SslPlugin(suppress_ragged_eofs=False)
 HOST = "127.0.0.1"
 
 
@@ -79,7 +79,7 @@ async def serving(
     """Serve TLS by the plug-in over TCP of whichever loop runs, and enter with the address."""
     loop = get_running_loop()
     server = await loop.create_server(
-        lambda: PLUGIN.wrap(loop, factory(), sslcontext=context, server_side=True, **options), HOST, 0
+        lambda: STRICT.wrap(loop, factory(), sslcontext=context, server_side=True, **options), HOST, 0
     )
     try:
         yield server.sockets[0].getsockname()
@@ -89,12 +89,18 @@ async def serving(
 
 
 async def connect(
-    protocol: Any, context: ssl.SSLContext, address: Any, *, server_hostname: str | None = HOST, **options: Any
+    protocol: Any,
+    context: ssl.SSLContext,
+    address: Any,
+    *,
+    server_hostname: str | None = HOST,
+    plugin: SslPlugin = STRICT,
+    **options: Any,
 ) -> SslTransport:
     """Connect by the plug-in over TCP of whichever loop runs, and shake hands."""
     loop = get_running_loop()
     _, wrapper = await loop.create_connection(
-        lambda: PLUGIN.wrap(loop, protocol, sslcontext=context, server_hostname=server_hostname, **options), *address
+        lambda: plugin.wrap(loop, protocol, sslcontext=context, server_hostname=server_hostname, **options), *address
     )
     try:
         await wrapper.wait_ready()

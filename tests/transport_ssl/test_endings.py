@@ -17,6 +17,7 @@ import pytest
 from tests.support import read_until_eof
 from tests.transport_ssl.support import Authority, Echo, connect, peer_of, serving
 from transport_abc.testing import BufferedRecorder, Recorder
+from transport_ssl import SslPlugin
 
 Run = Callable[[Any], Any]
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
@@ -101,6 +102,34 @@ def test_an_option_tolerates_an_end_without_close_notify(run: Run, authority: Au
     async def main() -> None:
         near = Recorder()
         async with peer_of(near, authority, tls=tls, suppress_ragged_eofs=True) as (_, peer):
+            await in_thread(peer.write, b"until the end")
+            await in_thread(cut, peer)
+            assert await near.lost() is None
+            assert near.order() == ["connection_made", "data_received", "eof_received", "connection_lost"]
+
+    run(main())
+
+
+@pytest.mark.parametrize("polite", [True, False])
+def test_the_transport_tells_how_the_peer_ended(
+    run: Run, authority: Authority, tls: ssl.TLSVersion, polite: bool
+) -> None:
+    async def main() -> None:
+        near = Recorder(eof_received=lambda: told.append(near.transport.get_extra_info("close_notify")))
+        told: list[bool | None] = []
+        async with peer_of(near, authority, tls=tls, suppress_ragged_eofs=True) as (transport, peer):
+            told.append(transport.get_extra_info("close_notify"))
+            await (in_thread(peer.say_goodbye) if polite else in_thread(cut, peer))
+            assert await near.lost() is None
+            assert told == [None, polite]
+
+    run(main())
+
+
+def test_by_default_the_plugin_tolerates_an_end_without_close_notify(run: Run, authority: Authority) -> None:
+    async def main() -> None:
+        near = Recorder()
+        async with peer_of(near, authority, plugin=SslPlugin()) as (_, peer):
             await in_thread(peer.write, b"until the end")
             await in_thread(cut, peer)
             assert await near.lost() is None

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.transport_ssl.support import HOST, PLUGIN, Authority, Echo, connect, serving
+from tests.transport_ssl.support import HOST, STRICT, Authority, Echo, connect, serving
 from transport_abc.testing import BufferedRecorder, Recorder
 
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
@@ -63,7 +63,7 @@ def test_what_is_known_after_the_handshake(run: Run, authority: Authority) -> No
 def test_nothing_is_known_before_the_handshake_but_the_context(authority: Authority) -> None:
     async def main() -> None:
         context = authority.client()
-        wrapper = PLUGIN.wrap(asyncio.get_running_loop(), Recorder(), sslcontext=context, server_hostname=HOST)
+        wrapper = STRICT.wrap(asyncio.get_running_loop(), Recorder(), sslcontext=context, server_hostname=HOST)
         assert wrapper.get_extra_info("sslcontext") is context
         for name in ("peercert", "cipher", "compression", "ssl_object", "peername"):
             assert wrapper.get_extra_info(name, "unknown") == "unknown"
@@ -126,7 +126,7 @@ def test_options_without_meaning_are_refused(
     async def main() -> None:
         given = {"sslcontext": authority.client(), "server_hostname": HOST, **options}
         with pytest.raises(error, match=text):
-            PLUGIN.wrap(asyncio.get_running_loop(), Recorder(), **given)
+            STRICT.wrap(asyncio.get_running_loop(), Recorder(), **given)
 
     asyncio.run(main())
 
@@ -163,10 +163,10 @@ def test_what_is_written_in_connection_made_and_before_anything_is_read(run: Run
 def test_a_wrapper_that_never_got_a_connection_leaves_nothing(run: Run, authority: Authority) -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        wrapper = PLUGIN.wrap(loop, Recorder(), sslcontext=authority.client(), server_hostname=HOST)
+        wrapper = STRICT.wrap(loop, Recorder(), sslcontext=authority.client(), server_hostname=HOST)
         wrapper.close()
         assert wrapper.is_closing()
-        wrapper = PLUGIN.wrap(loop, Recorder(), sslcontext=authority.client(), server_hostname=HOST)
+        wrapper = STRICT.wrap(loop, Recorder(), sslcontext=authority.client(), server_hostname=HOST)
         wrapper.abort()
         assert "closing" in repr(wrapper)
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.support import TIMEOUT, read_until_eof
-from tests.transport_ssl.support import HOST, PLUGIN, Authority, Peer, connect, serving
+from tests.transport_ssl.support import HOST, STRICT, Authority, Peer, connect, serving
 from transport_abc import Protocol, Transport, get_running_loop
 from transport_abc.testing import BufferedRecorder, Recorder
 
@@ -42,7 +42,7 @@ async def tcp(protocol: Any) -> AsyncIterator[tuple[Transport, socket.socket]]:
 async def upgrade(transport: Any, protocol: Any, context: ssl.SSLContext, *, server_side: bool, **options: Any) -> Any:
     name = None if server_side else HOST
     loop = asyncio.get_running_loop()
-    return await PLUGIN.upgrade(
+    return await STRICT.upgrade(
         loop, transport, protocol, context, server_side=server_side, server_hostname=name, **options
     )
 

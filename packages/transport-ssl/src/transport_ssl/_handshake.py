@@ -68,6 +68,7 @@ class HandshakingSide(SendingSide):
     _paused = False  # by the protocol
     _flowing = False  # what is received may be delivered
     _awaited = False
+    _lower_ended = False  # nothing follows from below
     _shaken = 0  # bytes fed before the end of the handshake
     _deadline: asyncio.TimerHandle | None = None
     _read_ahead: bytes | None = None
@@ -92,10 +93,13 @@ class HandshakingSide(SendingSide):
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """Return what TLS knows, or else what the transport below knows.
 
-        TLS knows ``sslcontext``, and after the handshake ``peercert``, ``cipher``, ``compression``, ``ssl_object``.
+        TLS knows ``sslcontext``, and after the handshake ``peercert``, ``cipher``, ``compression``, ``ssl_object``;
+        ``close_notify`` is True once the peer has said so, False if the connection ended without, None before.
         """
         if name == "sslcontext":
             return self._settings.context
+        if name == "close_notify":
+            return True if self._engine.ended else False if self._lower_ended or self._conn_lost else default
         if name in {"peercert", "cipher", "compression", "ssl_object"}:
             return self._extra[name] if name in self._extra else self._ask_engine(name, default)
         return super().get_extra_info(name, default)

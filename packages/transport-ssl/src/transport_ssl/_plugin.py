@@ -31,14 +31,14 @@ class SslPlugin(WrapperPlugin):
     """Make TLS transports over any stream transport.
 
     Args:
-        suppress_ragged_eofs: take an end without ``close_notify`` for a regular one, as asyncio does. By default it is
-            an error, as somebody may have cut the connection, unless the context has the option
-            ``OP_IGNORE_UNEXPECTED_EOF``.
+        suppress_ragged_eofs: take an end without ``close_notify`` for a regular one, as asyncio does and as many
+            servers end; ``get_extra_info("close_notify")`` tells it apart all the same. If false it is an error, as
+            somebody may have cut the connection, unless the context has the option ``OP_IGNORE_UNEXPECTED_EOF``.
     """
 
     api_version = 1
 
-    def __init__(self, *, suppress_ragged_eofs: bool = False) -> None:
+    def __init__(self, *, suppress_ragged_eofs: bool = True) -> None:
         self._suppress_ragged_eofs = suppress_ragged_eofs
 
     def wrap(

@@ -36,7 +36,6 @@ class SslTransport(HandshakingSide, BufferedProtocol):
 
     _start_tls_compatible = True  # asyncio's start_tls asks for it
     _farewell = False  # close_notify was said
-    _lower_ended = False
 
     # -- from below ------------------------------------------------------------------------------------------------
 
