@@ -84,7 +84,7 @@ def echo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests with all packages installed, on every Python that is found."""
     install_all(session, "test")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", "-n", "auto", *session.posargs)
 
 
 @nox.session
@@ -157,7 +157,7 @@ def isolated(session: nox.Session, package: str) -> None:
     """
     session.install("--no-index", "--find-links", str(DIST), package)
     session.install(*group("test"))
-    session.run("pytest", f"tests/{import_name(package)}", *session.posargs)
+    session.run("pytest", "-n", "auto", f"tests/{import_name(package)}", *session.posargs)
 
 
 @nox.session(python=PYTHONS)
