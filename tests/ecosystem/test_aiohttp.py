@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from loop_selector import run
-from tests.ecosystem.support import PAYLOAD, assert_on_our_loop, library
+from tests.ecosystem.support import PAYLOAD, assert_on_our_loop, library, python, wait_for_line
 from tests.support import Certificates
 
 aiohttp = library("aiohttp")
@@ -161,3 +161,30 @@ def test_fifty_requests_at_once_get_their_own_answers() -> None:
         assert answers == [b"%d" % number * 1000 for number in range(50)]
 
     run(main())
+
+
+PROGRAM = """
+import asyncio
+from aiohttp import web
+from loop_selector import new_event_loop
+
+async def which(request):
+    return web.Response(text=type(asyncio.get_running_loop()).__module__.split(".")[0])
+
+app = web.Application()
+app.router.add_get("/", which)
+web.run_app(app, loop=new_event_loop(), path="http.sock")
+"""
+
+
+def test_run_app_takes_the_loop_and_ends_by_a_signal(tmp_path: Path) -> None:
+    async def ask() -> str:
+        connector = aiohttp.UnixConnector(str(tmp_path / "http.sock"))
+        async with aiohttp.ClientSession(connector=connector) as session, session.get("http://localhost/") as response:
+            text: str = await response.text()
+            return text
+
+    with python("-u", "-c", PROGRAM, cwd=tmp_path) as process:
+        wait_for_line(process, "Running on")
+        assert run(ask()) == "loop_selector"
+    assert process.returncode == 0

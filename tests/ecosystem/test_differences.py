@@ -1,0 +1,158 @@
+"""What the page "Coming from asyncio or uvloop" says of both loops, asked of both."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import ssl
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loop_selector import SelectorEventLoop, new_event_loop
+from tests.support import Certificates
+
+Loop = Callable[[], asyncio.AbstractEventLoop]
+LOOPS = pytest.mark.parametrize("factory", [new_event_loop, asyncio.new_event_loop], ids=["ours", "asyncio"])
+VARIABLE = contextvars.ContextVar("VARIABLE", default="the connection's")
+
+
+def run(factory: Loop, main: Coroutine[Any, Any, Any]) -> list[str]:
+    """Run a coroutine and give what was reported to the loop's exception handler."""
+    reports: list[str] = []
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.get_loop().set_exception_handler(lambda _, context: reports.append(context["message"]))
+        runner.run(main)
+    return reports
+
+
+async def close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    await writer.wait_closed()
+
+
+@LOOPS
+def test_the_context_of_a_callback_after_reading_was_resumed_by_another_task(factory: Loop) -> None:
+    seen: list[str] = []
+
+    class Paused(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            assert isinstance(transport, asyncio.Transport)
+            transport.pause_reading()
+            made.put_nowait(transport)
+
+        def data_received(self, data: bytes) -> None:
+            seen.append(VARIABLE.get())
+            received.set()
+
+    async def resume(transport: asyncio.Transport) -> None:
+        VARIABLE.set("another task's")
+        transport.resume_reading()
+
+    async def main() -> None:
+        server = await asyncio.get_running_loop().create_server(Paused, "127.0.0.1", 0)
+        async with server:
+            _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            writer.write(b"x")
+            await asyncio.create_task(resume(await made.get()))
+            await received.wait()
+            await close(writer)
+
+    made: asyncio.Queue[asyncio.Transport] = asyncio.Queue()
+    received = asyncio.Event()
+    run(factory, main())
+    assert seen == ["the connection's" if factory is new_event_loop else "another task's"]
+
+
+@LOOPS
+def test_changing_a_bytearray_after_it_was_written(factory: Loop) -> None:
+    changed: list[int] = []
+
+    async def main() -> None:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await written.wait()
+            changed.append((await reader.read()).count(b"z"))
+            await close(writer)
+            done.set()
+
+        written, done = asyncio.Event(), asyncio.Event()
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            data = bytearray(b"a" * 16_000_000)
+            writer.write(data)
+            data[:] = b"z" * len(data)
+            writer.write_eof()
+            written.set()
+            await done.wait()
+            await close(writer)
+
+    run(factory, main())
+    assert (changed[0] > 0) == (factory is not new_event_loop and sys.version_info >= (3, 12))
+
+
+@LOOPS
+def test_a_server_reports_a_handshake_that_failed(certificates: Certificates, factory: Loop) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert await reader.read() == b"later"
+        await close(writer)
+        done.set()
+
+    async def main() -> None:
+        async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=certificates.server) as server:
+            address = server.sockets[0].getsockname()
+            with pytest.raises(ssl.SSLCertVerificationError):
+                await asyncio.open_connection(*address, ssl=ssl.create_default_context(), server_hostname="localhost")
+            _, writer = await asyncio.open_connection(*address, ssl=certificates.client)
+            writer.write(b"later")
+            await close(writer)
+            await done.wait()  # a connection that was made later has ended: the one that failed has, too
+
+    done = asyncio.Event()
+    assert run(factory, main()) == (["SSL handshake failed"] if factory is new_event_loop else [])
+
+
+@LOOPS
+def test_start_tls_with_a_context_that_checks_names_and_no_name(certificates: Certificates, factory: Loop) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await writer.start_tls(certificates.server)
+        await reader.read()
+        await close(writer)
+
+    async def main() -> None:
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            protocol = asyncio.Protocol()
+            loop = asyncio.get_running_loop()
+            try:
+                upgraded = await loop.start_tls(writer.transport, protocol, certificates.client)
+                assert upgraded is not None
+                upgraded.close()
+            finally:
+                writer.transport.abort()
+
+    if factory is new_event_loop:
+        with pytest.raises(ValueError, match="check_hostname requires server_hostname"):
+            run(factory, main())
+    else:
+        run(factory, main())
+
+
+def test_the_loop_is_no_subclass_of_asyncios() -> None:
+    assert not issubclass(SelectorEventLoop, asyncio.BaseEventLoop)
+
+
+@LOOPS
+def test_a_server_removes_its_unix_socket(tmp_path: Path, factory: Loop) -> None:
+    path = tmp_path / "server.sock"
+
+    async def main() -> None:
+        server = await asyncio.start_unix_server(lambda *_: None, str(path))
+        assert path.exists()
+        server.close()
+        await server.wait_closed()
+
+    run(factory, main())
+    assert path.exists() == (factory is not new_event_loop and sys.version_info < (3, 13))
