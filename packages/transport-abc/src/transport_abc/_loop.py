@@ -48,54 +48,69 @@ class TransportLoop(Protocol):
 
     def call_soon(self, callback: Callable[..., object], *args: Any, context: Context | None = None) -> asyncio.Handle:
         """Call a function in the next iteration of the loop."""
+        ...
 
     def call_soon_threadsafe(
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.Handle:
         """Call a function soon, from any thread."""
+        ...
 
     def call_later(
         self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
         """Call a function after a delay in seconds."""
+        ...
 
     def call_at(
         self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
         """Call a function at a time of the loop's clock, in seconds."""
+        ...
 
     def time(self) -> float:
         """Return the loop's clock, in seconds."""
+        ...
 
     def create_future(self) -> asyncio.Future[Any]:
         """Create a future of this loop."""
+        ...
 
     def create_task(self, coro: Any, *, name: str | None = None) -> asyncio.Task[Any]:
         """Run a coroutine as a task."""
+        ...
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """Report an error that no caller can be told of."""
+        ...
 
     def get_debug(self) -> bool:
         """Return whether the loop runs in debug mode."""
+        ...
 
     def is_closed(self) -> bool:
         """Return whether the loop was closed."""
+        ...
 
     def add_reader(self, fd: Any, callback: Callable[..., Any], *args: Any) -> None:
         """Call a function whenever a descriptor is readable."""
+        ...
 
     def remove_reader(self, fd: Any) -> bool:
         """Undo :meth:`add_reader`."""
+        ...
 
     def add_writer(self, fd: Any, callback: Callable[..., Any], *args: Any) -> None:
         """Call a function whenever a descriptor is writable."""
+        ...
 
     def remove_writer(self, fd: Any) -> bool:
         """Undo :meth:`add_writer`."""
+        ...
 
     async def sock_connect(self, sock: socket.socket, address: Any) -> None:
         """Connect a non-blocking socket."""
+        ...
 
     async def getaddrinfo(
         self,
@@ -108,12 +123,15 @@ class TransportLoop(Protocol):
         flags: int = 0,
     ) -> list[tuple[Any, Any, int, str, Any]]:
         """Resolve a name without blocking the loop."""
+        ...
 
     async def getnameinfo(self, sockaddr: Any, flags: int = 0) -> tuple[str, str]:
         """Resolve an address without blocking the loop."""
+        ...
 
     def run_in_executor(self, executor: Executor | None, func: Callable[..., _T], *args: Any) -> asyncio.Future[_T]:
         """Call a blocking function in a thread."""
+        ...
 
 
 if TYPE_CHECKING:
@@ -230,7 +248,7 @@ if TYPE_CHECKING:
             self, protocol_factory: Callable[[], _Pipe], pipe: Any
         ) -> tuple[WriteTransport, _Pipe]: ...
 
-        async def subprocess_exec(
+        async def subprocess_exec(  # pyright: ignore[reportIncompatibleMethodOverride]
             self,
             protocol_factory: Callable[[], _Process],
             program: Any,

@@ -110,6 +110,19 @@ class WrapperPlugin(Plugin):
         ``set_protocol`` of an existing transport, and await :meth:`WrapperTransport.wait_ready`.
         """
 
+    async def upgrade(
+        self, loop: TransportLoop, transport: asyncio.BaseTransport, protocol: Any, *args: Any, **options: Any
+    ) -> WrapperTransport | None:
+        """Put a wrapper over a connection that is in use; ``loop.start_tls`` asks the plug-in ``ssl`` for it.
+
+        Returns:
+            The wrapper, once it is ready, or None if the connection is already closing.
+
+        Raises:
+            NotImplementedError: if this kind of wrapper cannot.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not upgrade connections")
+
 
 class PipePlugin(Plugin):
     """Make transports of one end of a pipe."""

@@ -33,6 +33,7 @@ class Readiness(Protocol):
     @property
     def buffer(self) -> memoryview:
         """Return the receive buffer that all transports of the loop share; valid until the next receive."""
+        ...
 
     def claim(self, fd: int, owner: BaseTransport) -> None:
         """Note that a transport owns a descriptor, so that ``add_reader`` on it is refused."""

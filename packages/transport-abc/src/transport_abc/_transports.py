@@ -100,7 +100,7 @@ class BaseTransport(asyncio.BaseTransport, ABC):
         """Return the current protocol."""
 
 
-class ReadTransport(BaseTransport, asyncio.ReadTransport):
+class ReadTransport(BaseTransport, asyncio.ReadTransport):  # pyright: ignore[reportIncompatibleMethodOverride]
     """Receive bytes."""
 
     @abstractmethod
@@ -116,7 +116,7 @@ class ReadTransport(BaseTransport, asyncio.ReadTransport):
         """Receive again. May be called twice."""
 
 
-class WriteTransport(BaseTransport, asyncio.WriteTransport):
+class WriteTransport(BaseTransport, asyncio.WriteTransport):  # pyright: ignore[reportIncompatibleMethodOverride]
     """Send bytes."""
 
     @abstractmethod
@@ -175,11 +175,11 @@ class WriteTransport(BaseTransport, asyncio.WriteTransport):
         """Close at once; what is buffered is lost. The protocol's ``connection_lost(None)`` follows."""
 
 
-class Transport(ReadTransport, WriteTransport, asyncio.Transport):
+class Transport(ReadTransport, WriteTransport, asyncio.Transport):  # pyright: ignore[reportIncompatibleMethodOverride]
     """Exchange a stream of bytes in both directions."""
 
 
-class DatagramTransport(BaseTransport, asyncio.DatagramTransport):
+class DatagramTransport(BaseTransport, asyncio.DatagramTransport):  # pyright: ignore[reportIncompatibleMethodOverride]
     """Exchange datagrams."""
 
     # Any, because the form of an address depends on the family of the socket.
@@ -213,7 +213,7 @@ class DatagramTransport(BaseTransport, asyncio.DatagramTransport):
         """Return how many bytes wait to be sent; each datagram counts with its header."""
 
 
-class SubprocessTransport(BaseTransport, asyncio.SubprocessTransport):
+class SubprocessTransport(BaseTransport, asyncio.SubprocessTransport):  # pyright: ignore[reportIncompatibleMethodOverride]
     """Control a child process and the pipes to it."""
 
     @abstractmethod
