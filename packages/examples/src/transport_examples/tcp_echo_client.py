@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class EchoClient(Protocol):
-    """Send a message; ``echo`` is done when all of it is back, or fails when the connection ends before."""
+    """Send a message; ``echo`` is done when all of it is back and the connection closed, or fails if it ends before."""
 
     transport: Transport
 
@@ -33,12 +33,13 @@ class EchoClient(Protocol):
         """Collect the pieces: a stream may cut the message anywhere."""
         self.received += data
         if len(self.received) >= len(self.message):
-            self.echo.set_result(bytes(self.received))
             self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell whoever waits that no more will come."""
-        if not self.echo.done():
+        """Tell whoever waits; the last callback, so nothing is left open behind it."""
+        if len(self.received) >= len(self.message):
+            self.echo.set_result(bytes(self.received))
+        else:
             self.echo.set_exception(exc or ConnectionAbortedError("the server closed the connection early"))
 
 
