@@ -57,6 +57,13 @@ def test_tcp_client_gets_its_message_back_from_the_server() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "sent: over TCP\nreceived: over TCP\n", "")
 
 
+@needs("tcp")
+def test_an_empty_message_is_answered_as_well() -> None:
+    with serving(".tcp_echo_server", "--port", "0") as address:
+        done = run(".tcp_echo_client", "--port", port_of(address), "--message", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "sent: \nreceived: \n", "")
+
+
 @needs("udp")
 def test_udp_client_gets_its_message_back_from_the_server() -> None:
     with serving(".udp_echo_server", "--port", "0") as address:

@@ -25,9 +25,11 @@ class EchoClient(Protocol):
         self.echo: asyncio.Future[bytes] = get_running_loop().create_future()
 
     def connection_made(self, transport: Transport) -> None:
-        """Send the message."""
+        """Send the message; of an empty one there is nothing to wait for."""
         self.transport = transport
         transport.write(self.message)
+        if not self.message:
+            transport.close()
 
     def data_received(self, data: bytes) -> None:
         """Collect the pieces: a stream may cut the message anywhere."""
