@@ -83,8 +83,9 @@ class ReadSide(DescriptorOwner, ReadTransport):
 
     def _read_ready(self) -> None:
         """Receive once and call ``data_received``; the hot path, called straight from the poll result."""
+        receive = self._receive  # Python 3.11 is slow to call what it has to look up as a method
         try:
-            data = self._receive(RECEIVE_LIMIT)
+            data = receive(RECEIVE_LIMIT)
         except (BlockingIOError, InterruptedError):
             return
         except (KeyboardInterrupt, SystemExit):

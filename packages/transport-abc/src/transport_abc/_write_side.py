@@ -67,8 +67,9 @@ class WriteSide(DescriptorOwner, FlowControl, WriteTransport):
     def write(self, data: ReadableBuffer) -> None:
         """Send bytes without blocking, or buffer what cannot be sent; see :class:`transport_abc.WriteTransport`."""
         if self._direct and type(data) is bytes:
+            send = self._send  # Python 3.11 is slow to call what it has to look up as a method
             try:
-                sent = self._send(data)
+                sent = send(data)
             except (BlockingIOError, InterruptedError):
                 sent = 0
             except OSError as exc:
