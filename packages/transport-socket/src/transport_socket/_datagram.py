@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 from transport_abc import DatagramTransport, FlowControl
 from transport_socket._address import checker_of, is_same
 from transport_socket._burst import ONE, fewer, more
-from transport_socket._stream import name_of
+from transport_socket._stream import is_internet, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from transport_abc import BaseProtocol, TransportLoop
 
 __all__ = ["DatagramSocketTransport"]
+
+_LARGEST = 64 * 1024
+"""Bytes of the largest datagram that UDP can carry, and some more."""
 
 _HEADER = 8
 """Bytes that a datagram counts in the write buffer beside its payload."""
@@ -64,7 +67,7 @@ class DatagramSocketTransport(  # pyright: ignore[reportIncompatibleMethodOverri
     # Slots for the reason that the bases have them; users find a __dict__ all the same.
     __slots__ = (
         *("_sock", "_sock_fd", "_fd", "_connected", "_address", "_check_address", "_known", "_reading", "_burst"),
-        *("_direct", "_buffer", "_buffer_size", "_timer"),
+        *("_direct", "_buffer", "_buffer_size", "_timer", "_receive"),
     )
 
     def __init__(
@@ -82,6 +85,8 @@ class DatagramSocketTransport(  # pyright: ignore[reportIncompatibleMethodOverri
         self._reading = False
         self._burst = ONE
         self._timer: asyncio.TimerHandle | None = None
+        # A Unix datagram may be larger than what costs nothing to allocate for each; see transport_abc.ReadSide.
+        self._receive = partial(sock.recvfrom, _LARGEST) if is_internet(sock) else None
         super().__init__(loop, protocol)
         peer = name_of(sock.getpeername)
         self._connected = peer is not None
@@ -137,21 +142,26 @@ class DatagramSocketTransport(  # pyright: ignore[reportIncompatibleMethodOverri
 
     def _read_ready(self) -> None:
         """Receive some datagrams; called straight from the poll result."""
-        view = self._readiness.buffer
-        receive = self._sock.recvfrom_into
+        receive = self._receive or self._receive_any
         for found in range(self._burst // ONE):
             try:
-                nbytes, addr = receive(view)
+                data, addr = receive()
             except (BlockingIOError, InterruptedError):
                 self._burst = fewer(found)
                 return
             except OSError as exc:
                 self._call("error_received", exc)
             else:
-                self._deliver(view[:nbytes].tobytes(), addr)
+                self._deliver(data, addr)
             if self._closing:
                 return
         self._burst = more(self._burst)
+
+    def _receive_any(self) -> tuple[bytes, Any]:
+        """Receive a datagram of any size, by way of the loop's receive buffer."""
+        view = self._readiness.buffer
+        nbytes, addr = self._sock.recvfrom_into(view)
+        return view[:nbytes].tobytes(), addr
 
     def _deliver(self, data: bytes, addr: Any) -> None:
         try:
