@@ -4,7 +4,7 @@ Theory of operation. Nothing of the protocol is called before the peer is verifi
 the backlog. Then, in this order: ``connection_made``, whoever waits for the handshake, the first delivery. The order
 needs one turn of the loop, in which what is received stays in the engine.
 
-A handshake ends in success, in an error that OpenSSL finds, at the deadline, at :data:`HANDSHAKE_LIMIT`, or with the
+A handshake ends in success, in an error that OpenSSL finds, at the deadline, at :data:`NO_DATA_LIMIT`, or with the
 connection. Every failure reaches whoever waits for it; on a server nobody does, so it is reported, once.
 
 The start of the handshake may have been received before there was a wrapper, by the protocol that asked for TLS
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from transport_abc import BaseProtocol, TransportLoop
     from transport_ssl._engine import Engine
 
-__all__ = ["HANDSHAKE_LIMIT", "HandshakingSide", "Settings"]
+__all__ = ["NO_DATA_LIMIT", "HandshakingSide", "Settings"]
 
-HANDSHAKE_LIMIT = 256 * 1024
-"""Bytes that a peer may send before the handshake is complete."""
+NO_DATA_LIMIT = 256 * 1024
+"""Bytes that a peer may send in a row without data: the handshake, and later key updates and the like."""
 
 _HANDSHAKE_RECORD = 22  # RFC 8446, section 5.1
 _SHOWN = 40  # bytes of plain text in a message
@@ -69,7 +69,7 @@ class HandshakingSide(SendingSide):
     _flowing = False  # what is received may be delivered
     _awaited = False
     _lower_ended = False  # nothing follows from below
-    _shaken = 0  # bytes fed before the end of the handshake
+    _barren = 0  # bytes fed since there was data
     _deadline: asyncio.TimerHandle | None = None
     _read_ahead: bytes | None = None
 
@@ -191,8 +191,8 @@ class HandshakingSide(SendingSide):
         self._send_output()
         if complete:
             self._verified()
-        elif self._shaken > HANDSHAKE_LIMIT:
-            self._handshake_failed(tls_error(f"more than {HANDSHAKE_LIMIT} bytes of a handshake that is not complete"))
+        elif self._barren > NO_DATA_LIMIT:
+            self._handshake_failed(tls_error(f"more than {NO_DATA_LIMIT} bytes of a handshake that is not complete"))
 
     def _verified(self) -> None:
         """Tell the protocol, then whoever waits; deliver once that one has run, an order that users rely on."""
@@ -244,7 +244,7 @@ class HandshakingSide(SendingSide):
             self._ready.set_exception(exc)
             if self._settings.server_side and not self._awaited:
                 self._ready.exception()  # retrieved
-                if self._shaken:
+                if self._barren:
                     certificate = isinstance(exc, ssl.CertificateError)
                     verifying = " on verifying the certificate" if certificate else ""
                     self._report(f"SSL handshake failed{verifying}", exc)

@@ -134,6 +134,7 @@ class SendingSide(WrapperTransport):
 
     def _block(self, data: bytes) -> None:
         """Keep bytes until the peer's renegotiation is over, and ask the protocol to write no more."""
+        self._send_output()  # our part of the renegotiation
         self._backlog.append(data)
         self._backlog_size = len(data)
         if not self._blocked:

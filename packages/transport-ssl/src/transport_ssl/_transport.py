@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING
 
 from transport_abc import BufferedProtocol
 from transport_ssl._engine import PIECE
-from transport_ssl._handshake import HandshakingSide
+from transport_ssl._handshake import NO_DATA_LIMIT, HandshakingSide
+from transport_ssl._sending import tls_error
 from transport_ssl._states import DELIVERING, Event, State
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class SslTransport(HandshakingSide, BufferedProtocol):
         """Take encrypted bytes that were received into the buffer."""
         if self._flowing and nbytes <= PIECE and not self._foreign:
             self._engine.feed(self._memory[:nbytes])
+            self._barren += nbytes
             self._pump()
         else:
             self._run(self._received, self._memory[:nbytes])
@@ -62,17 +64,18 @@ class SslTransport(HandshakingSide, BufferedProtocol):
     def _received(self, data: memoryview) -> None:
         """Feed the engine in pieces, and do after each what the state asks for."""
         for start in range(0, len(data), PIECE):
-            piece = data[start : start + PIECE]
             if self._state is State.HANDSHAKE:
-                self._shaken += len(piece)
-                self._engine.feed(piece)
-                self._shake()
+                step = self._shake
             elif self._state in DELIVERING:
-                self._engine.feed(piece)
-                self._go_on()
+                step = self._go_on
             elif self._state is State.CLOSING:
-                self._engine.feed(piece)
-                self._discard()
+                step = self._discard
+            else:
+                return
+            piece = data[start : start + PIECE]
+            self._engine.feed(piece)
+            self._barren += len(piece)
+            step()
 
     def _go_on(self) -> None:
         """Deliver what is there and may be delivered, then see to an end that came behind it."""
@@ -103,9 +106,9 @@ class SslTransport(HandshakingSide, BufferedProtocol):
             self._broken(exc)
             return False
         if not data:
-            if engine.ended:
-                self._peer_ended()
+            self._got_nothing()
             return False
+        self._barren = 0
         try:
             self._protocol.data_received(data)
         except (KeyboardInterrupt, SystemExit):
@@ -128,9 +131,9 @@ class SslTransport(HandshakingSide, BufferedProtocol):
         finally:
             buffer.release()  # the protocol may want to resize it
         if not count:
-            if engine.ended:
-                self._peer_ended()
+            self._got_nothing()
             return False
+        self._barren = 0
         try:
             self._protocol.buffer_updated(count)
         except (KeyboardInterrupt, SystemExit):
@@ -153,6 +156,13 @@ class SslTransport(HandshakingSide, BufferedProtocol):
             self._callback_failed("get_buffer", exc)
             return None
         return buffer if self._flowing else None
+
+    def _got_nothing(self) -> None:
+        """See why there is no plain text: the end, a part of a record, or TLS busy with itself, which has its limit."""
+        if self._engine.ended:
+            self._peer_ended()
+        elif self._barren > NO_DATA_LIMIT:
+            self._broken(tls_error(f"more than {NO_DATA_LIMIT} bytes in a row without data"))
 
     def _peer_ended(self) -> None:
         """Call ``eof_received``, and close unless the protocol wants to go on writing.
