@@ -16,6 +16,7 @@ from tests.support import TIMEOUT
 from tests.transport_ssl.support import Authority, Echo, Peer, connect, serving
 from transport_abc.testing import Recorder
 from transport_ssl import _handshake, _sending, _transport
+from transport_ssl._engine import PIECE
 
 pytest.importorskip("cryptography", reason="forged records have to be encrypted")
 
@@ -158,7 +159,7 @@ def test_a_peer_that_asks_for_answers_and_does_not_read_them_is_cut_off(
             error = await server.lost()
             assert isinstance(error, ssl.SSLError)
             assert "more than 1000 bytes of answers that the peer does not read" in str(error)
-            assert most <= 1100
+            assert most <= 1000 + PIECE // 2  # one piece may ask for several answers at once
 
     run(main())
 
