@@ -118,6 +118,7 @@ def test_a_context_of_its_own_for_a_client_that_asks_for_none(run: Run, authorit
         ({"sslcontext": None}, TypeError, "sslcontext is expected to be an instance of ssl.SSLContext, got None"),
         ({"sslcontext": True, "server_side": True}, ValueError, "Server side SSL needs a valid SSLContext"),
         ({"server_hostname": None}, ValueError, "check_hostname requires server_hostname"),
+        ({"server_hostname": None, "sslcontext": True}, ValueError, "check_hostname requires server_hostname"),
     ],
 )
 def test_options_without_meaning_are_refused(

@@ -245,6 +245,10 @@ class HandshakingSide(SendingSide):
             if self._settings.server_side and not self._awaited:
                 self._ready.exception()  # retrieved
                 if self._barren:
-                    certificate = isinstance(exc, ssl.CertificateError)
-                    verifying = " on verifying the certificate" if certificate else ""
-                    self._report(f"SSL handshake failed{verifying}", exc)
+                    self._report(f"SSL handshake failed{self._circumstances(exc)}: {exc}", exc)
+
+    def _circumstances(self, exc: Exception) -> str:
+        """Return what makes one line of a log enough: asyncio's addition, and the peer's address if it has one."""
+        verifying = " on verifying the certificate" if isinstance(exc, ssl.CertificateError) else ""
+        peer = self.get_extra_info("peername")
+        return f"{verifying} with {peer!r}" if peer else verifying

@@ -178,7 +178,7 @@ def _context(sslcontext: object, server_side: bool, server_hostname: str | None)
     if server_side:
         raise ValueError("Server side SSL needs a valid SSLContext")
     context = ssl.create_default_context()
-    if not server_hostname:
+    if server_hostname == "":  # asyncio's way to ask for no check; None is an oversight, and refused
         context.check_hostname = False
     return context
 
