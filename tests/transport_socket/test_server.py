@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import transport_socket._accept
+from tests.coroutines import LOOPS
 from tests.support import tcp_pair
-from tests.transport_socket.conftest import LOOPS
 from tests.transport_socket.support import (
     HOST,
     LIMIT,
