@@ -1,8 +1,7 @@
 """A complete asyncio event loop whose transports are separate packages.
 
 Three ways to run a program on it, all the same: :func:`run`, ``asyncio.Runner(loop_factory=new_event_loop)``, and
-from Python
-3.12 on ``asyncio.run(main(), loop_factory=new_event_loop)``.
+from Python 3.12 on ``asyncio.run(main(), loop_factory=new_event_loop)``.
 """
 
 from loop_selector._loop import SelectorEventLoop

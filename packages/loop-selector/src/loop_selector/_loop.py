@@ -246,7 +246,7 @@ class SelectorEventLoop(EventLoop):
 
     @property
     def readiness(self) -> Watches:
-        """Return what watches descriptors for transports: see :class:`transport_abc.Readiness`."""
+        """Return what watches descriptors for transports, a :class:`transport_abc.Readiness`."""
         return self._watches
 
     def add_reader(self, fd: int | HasFileno, callback: Callable[[*_Ts], Any], *args: *_Ts) -> None:
@@ -312,8 +312,7 @@ class SelectorEventLoop(EventLoop):
 
         Args:
             name: ``tcp``, ``unix``, ``udp``, ``unix-datagram``, ``ssl``, ``pipe``, ``subprocess``, or another one
-            that is
-                installed.
+                that is installed.
             kind: the class that the plug-in must be an instance of, such as :class:`transport_abc.StreamPlugin`.
 
         Raises:

@@ -23,7 +23,7 @@ class DescriptorTransport(ReadSide, WriteSide, Transport):
     """A stream over one descriptor in non-blocking mode: write buffer, flow control, errors and closing are done here.
 
     A subclass says how to close the descriptor (``_close_resource``) and, if it can, how to close its writing half
-    (``_shutdown_write``); it calls :meth:`_start` once. The four functions raise BlockingIOError when they would
+    (``_shutdown_write``); it calls :meth:`Endpoint._start` once. The four functions raise BlockingIOError when they would
     block.
 
     Args:

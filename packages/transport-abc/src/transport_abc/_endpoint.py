@@ -52,7 +52,7 @@ class Endpoint(BaseTransport):
         loop: the loop that makes the callbacks.
         protocol: the receiver of the callbacks.
         context: the context in which all callbacks run; a copy of the current one by default.
-        extra: what :meth:`get_extra_info` returns, by name.
+        extra: what :meth:`BaseTransport.get_extra_info` returns, by name.
     """
 
     __slots__ = ("_closing", "_conn_lost", "_context", "_loop", "_made", "_protocol", "_readiness")

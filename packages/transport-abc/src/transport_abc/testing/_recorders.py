@@ -89,7 +89,7 @@ class _Recording:
         """Wait until a condition holds, looking after every callback.
 
         Raises:
-            CheckFailed: after :data:`PATIENCE`; the message says what was awaited.
+            CheckFailed: when the patience of :meth:`Check.run` has passed; the message says what was awaited.
         """
         patience = PATIENCE.get()
         try:

@@ -52,7 +52,7 @@ class Result:
 
     @property
     def ok(self) -> bool:
-        """Tell whether there is nothing to look at: no failure that was not known, no fault that is gone."""
+        """Tell whether there is nothing to look at, neither an unknown failure nor a fault that is gone."""
         return self.outcome in {"passed", "known fault", "not applicable"}
 
 

@@ -61,7 +61,7 @@ class StreamSubject(Subject):
         resets: a peer that aborts with unread data ends the connection with an error.
         addresses: ``peername`` of one end is ``sockname`` of the other, unless it is empty.
         exact_buffer_size: the write buffer grows by exactly what is written; False where it is encoded on its way.
-        implementation: the name under which :attr:`Check.known_faults` has faults of this implementation.
+        implementation: the name under which ``Check.known_faults`` has faults of this implementation.
     """
 
     make_pair: MakePair
@@ -83,7 +83,7 @@ class DatagramSubject(Subject):
             connected: ``left.sendto(data)`` and ``right.sendto(data, address of left)`` both reach the other.
         blocks: sending to a peer that does not receive fills the write buffer; it does for Unix sockets, not for UDP.
         refusals: sending to a closed endpoint ends in ``error_received``.
-        implementation: the name under which :attr:`Check.known_faults` has faults of this implementation.
+        implementation: the name under which ``Check.known_faults`` has faults of this implementation.
     """
 
     make_pair: MakeDatagramPair
@@ -98,7 +98,7 @@ class LoopSubject(Subject):
 
     Args:
         owns_readiness: the loop has an attribute ``readiness``, and knows which descriptors transports own.
-        implementation: the name under which :attr:`Check.known_faults` has faults of this implementation.
+        implementation: the name under which ``Check.known_faults`` has faults of this implementation.
     """
 
     owns_readiness: bool = True
