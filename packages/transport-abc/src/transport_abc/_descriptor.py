@@ -23,8 +23,8 @@ class DescriptorTransport(ReadSide, WriteSide, Transport):
     """A stream over one descriptor in non-blocking mode: write buffer, flow control, errors and closing are done here.
 
     A subclass says how to close the descriptor (``_close_resource``) and, if it can, how to close its writing half
-    (``_shutdown_write``); it calls :meth:`Endpoint._start` once. The four functions raise BlockingIOError when they would
-    block.
+    (``_shutdown_write``); it calls :meth:`Endpoint._start` once. The four functions raise BlockingIOError when they
+    would block.
 
     Args:
         loop: any asyncio loop.
