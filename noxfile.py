@@ -110,7 +110,7 @@ def readme_examples(folder: Path) -> list[str]:
     """Write every Python example of the READMEs to a file of its own."""
     files = []
     for readme in [ROOT / "README.md", *sorted(ROOT.glob("packages/*/README.md"))]:
-        blocks = re.findall("^```python\n(.*?)^```", readme.read_text(), re.DOTALL | re.MULTILINE)
+        blocks = re.findall("^```python[^\n]*\n(.*?)^```", readme.read_text(), re.DOTALL | re.MULTILINE)
         for number, block in enumerate(blocks):
             place = "top" if readme.parent == ROOT else readme.parent.name.replace("-", "_")
             files.append(folder / f"example_{place}_{number}.py")

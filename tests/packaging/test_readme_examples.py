@@ -24,7 +24,7 @@ def free_port() -> int:
 def example(readme: str, port: int) -> str:
     """Take the one Python block of a README, with another port than the one that readers will use."""
     block: str
-    (block,) = re.findall("^```python\n(.*?)^```", (ROOT / readme).read_text(), re.DOTALL | re.MULTILINE)
+    (block,) = re.findall("^```python[^\n]*\n(.*?)^```", (ROOT / readme).read_text(), re.DOTALL | re.MULTILINE)
     assert "8888" in block
     return block.replace("8888", str(port))
 
