@@ -199,8 +199,8 @@ class SslTransport(HandshakingSide, BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Take the loss of the transport below for that of this one."""
-        if self._state is State.HANDSHAKE and not self._closing:
-            self._refuse(exc or ConnectionAbortedError("the connection was closed during the TLS handshake"))
+        if exc is not None and self._state is State.HANDSHAKE and not self._closing:
+            self._refuse(exc)  # without an error this side has closed it, which is news to nobody but who waits
         self._give_up()
         super().connection_lost(exc)
 
