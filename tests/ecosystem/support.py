@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shutil
 import socket
 import subprocess
@@ -29,6 +30,14 @@ PAYLOAD = bytes(range(256)) * 4096
 def library(name: str) -> Any:
     """Import a library, or skip the module and say how to install it."""
     return pytest.importorskip(name, reason=f"{name} is not installed: pip install -r {REQUIREMENTS}")
+
+
+def older(name: str) -> Path:
+    """Find the folder of libraries that are installed apart in an older version, or skip."""
+    folder = os.environ.get("ECOSYSTEM_OLDER")
+    if folder is None or not Path(folder, name).is_dir():
+        pytest.skip(f"an older {name} is not installed in $ECOSYSTEM_OLDER, as `nox -s ecosystem` does")
+    return Path(folder)
 
 
 def program(name: str, package: str, *folders: Path) -> str:
