@@ -39,13 +39,14 @@ class WrapperTransport(Endpoint, Transport, Protocol):
         protocol: the protocol above, the receiver of what is delivered.
     """
 
+    # Slots, as asyncio.BaseTransport has one; see transport_abc._owner.
+    __slots__ = ("_buffered", "_eof", "_foreign", "_loss", "_lower", "_ready")
+
     _lower: Transport
-    _buffered = False
-    _foreign = False
-    _eof = False
-    _loss: BaseException | None = None
 
     def __init__(self, loop: TransportLoop, protocol: BaseProtocol | asyncio.BaseProtocol) -> None:
+        self._buffered = self._foreign = self._eof = False
+        self._loss: BaseException | None = None
         super().__init__(loop, protocol)
         self._ready: asyncio.Future[None] = loop.create_future()
 

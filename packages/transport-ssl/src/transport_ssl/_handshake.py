@@ -62,16 +62,10 @@ class HandshakingSide(SendingSide):
             ``connection_made``; None for a new connection.
     """
 
-    _state = State.NEW
-    _secure = False  # the peer is verified
-    _released = False  # whoever waited for the handshake has run
-    _paused = False  # by the protocol
-    _flowing = False  # what is received may be delivered
-    _awaited = False
-    _lower_ended = False  # nothing follows from below
-    _barren = 0  # bytes fed since there was data
-    _deadline: asyncio.TimerHandle | None = None
-    _read_ahead: bytes | None = None
+    __slots__ = (
+        *("_awaited", "_barren", "_deadline", "_flowing", "_lower_ended", "_paused", "_read_ahead", "_released"),
+        *("_secure", "_settings", "_state"),
+    )
 
     def __init__(
         self,
@@ -84,9 +78,16 @@ class HandshakingSide(SendingSide):
     ) -> None:
         super().__init__(loop, protocol, engine)
         self._settings = settings
-        if read_ahead is not None:
-            self._read_ahead = read_ahead
-            self._made = self._awaited = True
+        self._read_ahead = read_ahead
+        self._made = self._awaited = read_ahead is not None
+        self._state = State.NEW
+        self._secure = False  # the peer is verified
+        self._released = False  # whoever waited for the handshake has run
+        self._paused = False  # by the protocol
+        self._flowing = False  # what is received may be delivered
+        self._lower_ended = False  # nothing follows from below
+        self._barren = 0  # bytes fed since there was data
+        self._deadline: asyncio.TimerHandle | None = None
 
     # -- what is known ---------------------------------------------------------------------------------------------
 

@@ -39,21 +39,25 @@ ANSWER_LIMIT = 64 * 1024
 class SendingSide(WrapperTransport):
     """Collect, encrypt and send."""
 
-    _writable = False  # the state of the connection allows to send
-    _corked = False  # something will flush the backlog
-    _blocked = False  # the peer renegotiates
-    _congested = False  # the transport below had bytes in its buffer
-    _backlog_size = 0
-    _most = 0  # bytes to collect before they are sent
-    _budget = 0  # the same, with regard to what is in the buffer of the transport below
-    _high = 0
-    _pauses = 0  # reasons for which the protocol must not write
-    _answered = 0
+    __slots__ = (
+        *("_answered", "_backlog", "_backlog_size", "_blocked", "_budget", "_congested", "_corked", "_engine", "_high"),
+        *("_most", "_pauses", "_writable"),
+    )
 
     def __init__(self, loop: TransportLoop, protocol: BaseProtocol | asyncio.BaseProtocol, engine: Engine) -> None:
         super().__init__(loop, protocol)
         self._engine = engine
         self._backlog: list[bytes] = []
+        self._backlog_size = 0
+        self._writable = False  # the state of the connection allows to send
+        self._corked = False  # something will flush the backlog
+        self._blocked = False  # the peer renegotiates
+        self._congested = False  # the transport below had bytes in its buffer
+        self._most = 0  # bytes to collect before they are sent
+        self._budget = 0  # the same, with regard to what is in the buffer of the transport below
+        self._high = 0
+        self._pauses = 0  # reasons for which the protocol must not write
+        self._answered = 0
 
     # -- what the protocol writes ----------------------------------------------------------------------------------
 

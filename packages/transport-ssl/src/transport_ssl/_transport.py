@@ -35,12 +35,14 @@ __all__ = ["SslTransport"]
 class SslTransport(HandshakingSide, BufferedProtocol):
     """A TLS connection over any stream transport; :class:`transport_ssl.SslPlugin` makes them."""
 
+    __slots__ = ("_farewell", "_memory")
+
     _start_tls_compatible = True  # asyncio's start_tls asks for it
-    _farewell = False  # close_notify was said
 
     # -- from below ------------------------------------------------------------------------------------------------
 
     def _begin(self) -> None:
+        self._farewell = False  # close_notify was said
         self._memory = self._readiness.buffer[:PIECE]
         super()._begin()
 
