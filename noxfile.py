@@ -148,16 +148,28 @@ def build(session: nox.Session) -> None:
     session.run("twine", "check", "--strict", *map(str, sorted(DIST.iterdir())))
 
 
-@nox.session(python=PYTHONS, requires=["build"], reuse_venv=False)
-@nox.parametrize("package", list(PACKAGES), ids=list(PACKAGES))
-def isolated(session: nox.Session, package: str) -> None:
-    """Test one package's wheel with only its declared dependencies, in an environment made for this run.
+@nox.session(python=PYTHONS, requires=["build"])
+def isolated(session: nox.Session) -> None:
+    """Install each sensible combination of our wheels, and nothing else; see what works there and what is missed.
 
-    ``pytest``, never ``python -m pytest``: the latter would put the working directory on the import path.
+    The session holds the test tools only. The environments that are looked at are made by the tests, for one run.
     """
-    session.install("--no-index", "--find-links", str(DIST), package)
-    session.install(*group("test"))
-    session.run("pytest", "-n", "auto", f"tests/{import_name(package)}", *session.posargs)
+    session.install(*group("test"), *group("isolation"))
+    session.run("pytest", "-n", "auto", *(session.posargs or ["tests/isolation"]))
+
+
+@nox.session(requires=["build"])
+def alone(session: nox.Session) -> None:
+    """Run each package's tests, out of its source archive, against its wheel and declared dependencies only."""
+    session.install(*group("test"), *group("isolation"))
+    session.run("python", "-m", "tests.isolation.suites", *session.posargs)
+
+
+@nox.session(name="release-check", requires=["build"])
+def release_check(session: nox.Session) -> None:
+    """Check that what is in ``dist/`` can be released; ``-- PACKAGE-vVERSION`` checks it for that tag."""
+    session.install(*group("backend"), *group("test"), *group("release"))
+    session.run("pytest", "-n", "auto", "tests/release", *(f"--tag={tag}" for tag in session.posargs))
 
 
 @nox.session(python=PYTHONS)
