@@ -8,7 +8,6 @@ built wheels, with nothing but ``dist/`` to choose from.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import sys
 from pathlib import Path
@@ -106,25 +105,16 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", *([] if fix else ["--check"]), ".")
 
 
-def readme_examples(folder: Path) -> list[str]:
-    """Write every Python example of the READMEs to a file of its own."""
-    files = []
-    for readme in [ROOT / "README.md", *sorted(ROOT.glob("packages/*/README.md"))]:
-        blocks = re.findall("^```python[^\n]*\n(.*?)^```", readme.read_text(), re.DOTALL | re.MULTILINE)
-        for number, block in enumerate(blocks):
-            place = "top" if readme.parent == ROOT else readme.parent.name.replace("-", "_")
-            files.append(folder / f"example_{place}_{number}.py")
-            files[-1].write_text(block)
-    return [str(file) for file in files]
-
-
 @nox.session
 def typing(session: nox.Session) -> None:
-    """Check the types of packages, tests and the READMEs' examples with mypy, of the packages with pyright too."""
+    """Check the types of packages, tests and the code on pages with mypy, of the packages with pyright too."""
     install_all(session, "test", "typing")
     python = str(Path(session.bin) / "python")
     session.run("mypy", *session.posargs)
-    session.run("mypy", *readme_examples(Path(session.create_tmp())))
+    examples = Path(session.create_tmp(), "examples")
+    shutil.rmtree(examples, ignore_errors=True)
+    session.run("python", "-m", "tests.docs.blocks", str(examples))
+    session.run("mypy", "--explicit-package-bases", str(examples), env={"MYPYPATH": str(examples)})
     session.run("basedpyright", "--level", "error", "--pythonpath", python)
 
 
@@ -206,4 +196,11 @@ def ecosystem(session: nox.Session) -> None:
     session.run("pytest", "-p", "no:asyncio", *(session.posargs or ["tests/ecosystem"]))
 
 
-# More sessions belong here: docs.
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation, with every warning an error, and look for public names that it does not have."""
+    install_all(session, "test", "docs")
+    html = ROOT / "docs" / "_build" / "html"
+    options = ["--fail-on-warning", "--keep-going", "--nitpicky", "--fresh-env", "--jobs", "auto"]
+    session.run("sphinx-build", *options, "docs", str(html), *session.posargs)
+    session.run("pytest", "tests/docs/test_reference.py", env={"DOCUMENTATION": str(html)})

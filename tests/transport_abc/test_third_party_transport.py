@@ -143,8 +143,8 @@ def test_plugin_is_used_directly_on_any_loop(loop_factory: Callable[[], Any]) ->
 
 @pytest.mark.parametrize("loop_factory", LOOPS[:2])
 def test_wrapper_works_over_a_foreign_transport(loop_factory: Callable[[], Any]) -> None:
-    namespace: dict[str, Any] = {"UpperPlugin": UPPER.UpperPlugin}
-    exec(documented.block("wrapping"), namespace)
+    namespace: dict[str, Any] = {}
+    exec(documented.block("connect_in_capitals.py"), namespace)
 
     async def main() -> None:
         loop = get_running_loop()
@@ -152,7 +152,7 @@ def test_wrapper_works_over_a_foreign_transport(loop_factory: Callable[[], Any])
         server = await loop.create_server(lambda: server_side, "127.0.0.1", 0)
         client = Recorder()
         port = server.sockets[0].getsockname()[1]
-        transport, protocol = await namespace["connect_in_capitals"](loop, "127.0.0.1", port, lambda: client)
+        transport, protocol = await namespace["connect_in_capitals"](loop, "127.0.0.1", port, client)
         assert protocol is client
         transport.writelines([b"shout ", bytearray(b"louder")])
         await client.received(12)
@@ -207,7 +207,7 @@ def test_installed_package_is_found_by_its_entry_point(tmp_path: Path) -> None:
 
 def test_checks_run_as_the_page_says(tmp_path: Path) -> None:
     documented.install(tmp_path)
-    program = documented.block("make-pair")
+    program = documented.block("subject.py")
     done = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{program}"],
         capture_output=True,
@@ -222,7 +222,7 @@ def test_checks_run_as_the_page_says(tmp_path: Path) -> None:
 def test_subjects_of_the_page_can_be_made() -> None:
     pytest.importorskip("transport_socket", reason="transport_socket is not installed")
     namespace: dict[str, Any] = {}
-    exec(documented.block("serve"), namespace)
+    exec(documented.block("accepting_subject.py"), namespace)
     (result,) = run_checks(
         [check for check in stream_checks() if check.name == "a_servers_factory_that_raises"], namespace["SUBJECT"]
     )

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.timeout(180)
 
-DOCUMENTED = {"documented_socketpair": documented.block("socketpair"), "documented_upper": documented.block("upper")}
+DOCUMENTED = {
+    "documented_socketpair": documented.block(documented.SOURCE),
+    "documented_upper": documented.block("transport_upper.py"),
+}
 PROGRAMS = {**RIGHT, **WRONG, **DOCUMENTED}
 CHECKERS = ["mypy", "basedpyright"]
 

@@ -148,7 +148,17 @@ class StreamRecorder(_Recording):
 
 
 class Recorder(StreamRecorder, Protocol):
-    """Keep the callbacks and the bytes of a stream."""
+    """Keep the callbacks and the bytes of a stream.
+
+    Args:
+        reactions: what to do in a callback, after it was noted, by the callback's name. The function gets the
+            callback's arguments, and its result is the callback's.
+
+    Attributes:
+        transport: the transport, once ``connection_made`` was called.
+        data: the bytes received so far.
+        error: what ``connection_lost`` was called with.
+    """
 
     def data_received(self, data: bytes) -> None:
         self.data.extend(data)
@@ -160,7 +170,13 @@ class BufferedRecorder(StreamRecorder, BufferedProtocol):
 
     Args:
         buffer: what ``get_buffer`` returns.
-        reactions: as for every recorder; a reaction to ``get_buffer`` returns the buffer instead.
+        reactions: as for :class:`Recorder`; a reaction to ``get_buffer`` returns the buffer instead.
+
+    Attributes:
+        transport: as of :class:`Recorder`.
+        data: as of :class:`Recorder`.
+        error: as of :class:`Recorder`.
+        buffer: what ``get_buffer`` returned last.
     """
 
     def __init__(self, buffer: WriteableBuffer | None = None, **reactions: Callable[..., Any]) -> None:
@@ -181,7 +197,17 @@ class BufferedRecorder(StreamRecorder, BufferedProtocol):
 
 
 class DatagramRecorder(_Recording, DatagramProtocol):
-    """Keep the callbacks and the datagrams of an endpoint, as ``(data, addr)`` in ``datagrams``."""
+    """Keep the callbacks and the datagrams of an endpoint.
+
+    Args:
+        reactions: as for :class:`Recorder`.
+
+    Attributes:
+        transport: the transport, once ``connection_made`` was called.
+        datagrams: what was received so far, as ``(data, addr)``.
+        errors: what ``error_received`` was called with.
+        error: what ``connection_lost`` was called with.
+    """
 
     transport: DatagramTransport
 

@@ -35,7 +35,11 @@ def implementation_of(loop: asyncio.AbstractEventLoop) -> str:
 
 
 class Subject:
-    """What a check is tried on."""
+    """What a check is tried on.
+
+    Attributes:
+        implementation: the name under which ``Check.known_faults`` has faults of this implementation.
+    """
 
     implementation: str
 
@@ -112,6 +116,7 @@ class PluginSubject(Subject):
     Args:
         plugin: the class that the entry point names.
         entry_point: the entry point's name, None if the class is only registered explicitly.
+        implementation: the name under which ``Check.known_faults`` has faults of this implementation.
     """
 
     plugin: type[Plugin]
