@@ -8,6 +8,11 @@ from pathlib import Path
 import pytest
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the marker by which `nox -s ecosystem_quick` leaves out what needs more than libraries."""
+    config.addinivalue_line("markers", "server: needs a server that is installed on the machine")
+
+
 @dataclass(frozen=True)
 class CertificateFiles:
     """A server's key and certificate for localhost, and the authority's certificate, as PEM files."""

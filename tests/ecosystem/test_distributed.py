@@ -81,8 +81,8 @@ async def main():
 run(main())
 """
 )
-# A nanny's worker, and each command of `dask`, makes its loop by asyncio.new_event_loop(). A process that a nanny starts
-# imports this file first.
+# A nanny's worker, and each command of `dask`, makes its loop by asyncio.new_event_loop(). A process that a nanny
+# starts imports this file first.
 EVERYWHERE = """
 import asyncio
 from loop_selector import new_event_loop

@@ -28,6 +28,7 @@ from tests.ecosystem.support import (
     wait_for_line,
 )
 
+pytestmark = pytest.mark.server
 asyncpg = library("asyncpg")
 psycopg = library("psycopg")
 

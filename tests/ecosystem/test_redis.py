@@ -11,6 +11,7 @@ import pytest
 from loop_selector import run
 from tests.ecosystem.support import PAYLOAD, assert_on_our_loop, free_port, library, program, running, wait_for_line
 
+pytestmark = pytest.mark.server
 redis = library("redis.asyncio")
 
 
