@@ -187,13 +187,28 @@ def changelog(session: nox.Session) -> None:
         session.run("towncrier", "build", "--config", "pyproject.toml", *where, how)
 
 
+def run_ecosystem(session: nox.Session, *args: str) -> None:
+    """Install the libraries, and one that is needed in an older version too apart from them; run the cases."""
+    install_all(session, "test")
+    session.install("-r", "tests/ecosystem/requirements.txt")
+    older = str(Path(session.virtualenv.location, "older"))
+    session.install("--no-deps", "--upgrade", "--target", older, "-r", "tests/ecosystem/requirements-older.txt")
+    # One case starts pytest-asyncio in a run of its own; in this one it must not touch the loops of the others.
+    # A file's cases share the servers that it starts.
+    options = ("-p", "no:asyncio", "-n", "auto", "--dist", "loadfile")
+    session.run("pytest", *options, *args, env={"ECOSYSTEM_OLDER": older})
+
+
 @nox.session(python=PYTHONS)
 def ecosystem(session: nox.Session) -> None:
     """Run real libraries and servers on the loop; what is not installed on this machine is skipped and named."""
-    install_all(session, "test")
-    session.install("-r", "tests/ecosystem/requirements.txt")
-    # One case starts pytest-asyncio in a run of its own; in this one it must not touch the loops of the others.
-    session.run("pytest", "-p", "no:asyncio", *(session.posargs or ["tests/ecosystem"]))
+    run_ecosystem(session, *(session.posargs or ["tests/ecosystem"]))
+
+
+@nox.session(python=next((python for python in ("3.13", "3.12") if shutil.which(f"python{python}")), "3.11"))
+def libraries(session: nox.Session) -> None:
+    """Run the part of `ecosystem` that needs no server, on one Python."""
+    run_ecosystem(session, "-m", "not server", *(session.posargs or ["tests/ecosystem"]))
 
 
 @nox.session

@@ -9,7 +9,7 @@ import pytest
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Name the marker by which `nox -s ecosystem_quick` leaves out what needs more than libraries."""
+    """Name the marker by which `nox -s libraries` leaves out what needs more than libraries."""
     config.addinivalue_line("markers", "server: needs a server that is installed on the machine")
 
 
