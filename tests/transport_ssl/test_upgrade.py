@@ -255,6 +255,28 @@ def test_a_context_is_needed(run: Run) -> None:
     run(main())
 
 
+def test_an_upgrade_that_is_refused_at_the_call_leaves_connection_and_data_alone(
+    run: Run, authority: Authority
+) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        stream = asyncio.StreamReader(loop=loop)
+        protocol = asyncio.StreamReaderProtocol(stream, loop=loop)
+        async with tcp(protocol) as (plain, sock):
+            await asyncio.to_thread(sock.sendall, b"first\nsecond\n")
+            assert await stream.readline() == b"first\n"
+            with pytest.raises(ValueError, match="check_hostname requires server_hostname"):
+                await STRICT.upgrade(loop, plain, protocol, authority.client())
+            with pytest.raises(ssl.SSLError, match="PROTOCOL_TLS_CLIENT"):
+                await upgrade(plain, protocol, authority.client(), server_side=True)
+            assert await stream.readline() == b"second\n"
+            await asyncio.to_thread(sock.sendall, b"third\n")
+            assert await stream.readline() == b"third\n"
+            assert not plain.is_closing()
+
+    run(main())
+
+
 # -- over other transports -------------------------------------------------------------------------------------------
 
 

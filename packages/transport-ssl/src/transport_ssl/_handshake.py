@@ -89,6 +89,10 @@ class HandshakingSide(SendingSide):
         self._barren = 0  # bytes fed since there was data
         self._deadline: asyncio.TimerHandle | None = None
 
+    def read_before(self, data: bytes) -> None:
+        """Take what was received before this had a transport, ahead of what is known to have been."""
+        self._read_ahead = data + (self._read_ahead or b"")
+
     # -- what is known ---------------------------------------------------------------------------------------------
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:

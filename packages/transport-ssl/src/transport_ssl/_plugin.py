@@ -9,7 +9,7 @@ from transport_abc import WrapperPlugin
 from transport_ssl._engine import Engine
 from transport_ssl._handshake import Settings
 from transport_ssl._transport import SslTransport
-from transport_ssl._upgrade import read_ahead, upgradable, upgraded
+from transport_ssl._upgrade import upgradable, upgraded
 
 if TYPE_CHECKING:
     import asyncio
@@ -136,7 +136,7 @@ class SslPlugin(WrapperPlugin):
             shutdown_timeout=ssl_shutdown_timeout,
             session=session,
             tolerant=suppress_ragged_eofs,
-            read_ahead=read_ahead(protocol) + received,
+            read_ahead=received,
         )
         return await upgraded(wrapper, lower)
 

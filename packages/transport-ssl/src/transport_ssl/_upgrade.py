@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from transport_abc import Transport
     from transport_ssl._transport import SslTransport
 
-__all__ = ["read_ahead", "upgradable", "upgraded"]
+__all__ = ["upgradable", "upgraded"]
 
 
 def upgradable(transport: Any) -> Transport:
@@ -28,7 +28,7 @@ def upgradable(transport: Any) -> Transport:
     return cast("Transport", transport)
 
 
-def read_ahead(protocol: Any) -> bytes:
+def _read_ahead(protocol: Any) -> bytes:
     """Take out what a stream protocol's reader has received and nobody has read."""
     reader = getattr(protocol, "_stream_reader", None)
     if not isinstance(protocol, asyncio.StreamReaderProtocol) or reader is None:
@@ -45,6 +45,7 @@ async def upgraded(wrapper: SslTransport, lower: Transport) -> SslTransport:
         ssl.SSLError: if plain text was received ahead, or the handshake failed. The connection is lost then.
         OSError: if the connection was lost, or the deadline has passed.
     """
+    wrapper.read_before(_read_ahead(wrapper.get_protocol()))
     lower.set_protocol(wrapper)
     wrapper.connection_made(lower)
     lower.resume_reading()
