@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import asyncio
 import contextvars
+import ctypes
 import mmap
 import ssl
 from collections.abc import Callable
@@ -50,12 +51,22 @@ def test_sizes_around_the_borders_of_records_come_back_whole(
     run(main())
 
 
+class Pair(ctypes.Structure):
+    """Memory of some C library, as a program that parses in place may hand it out."""
+
+    _fields_ = (("key", ctypes.c_uint16), ("value", ctypes.c_uint32))
+
+
 BUFFERS: dict[str, Callable[[], Any]] = {
     "bytearray": lambda: bytearray(1000),
     "one byte": lambda: bytearray(1),
     "memoryview": lambda: memoryview(bytearray(5000))[1000:2000],
     "array of integers": lambda: array.array("I", bytes(4096)),
+    "array of doubles": lambda: array.array("d", bytes(8 * 100)),
     "mmap": lambda: mmap.mmap(-1, 8192),
+    "ctypes array": lambda: (ctypes.c_char * 3000)(),
+    "ctypes structures": lambda: (Pair * 100)(),
+    "two dimensions": lambda: memoryview(bytearray(600)).cast("B", (20, 30)),
 }
 
 

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import socket
 import ssl
+import sys
 import time
 import weakref
 from collections.abc import AsyncIterator, Callable
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.support import TIMEOUT, listening, read_until_eof
-from tests.transport_ssl.support import HOST, Authority, Echo, connect, serving
+from tests.transport_ssl.support import HOST, STRICT, Authority, Echo, connect, serving
 from transport_abc.testing import Recorder
 
 Run = Callable[[Any], Any]
@@ -35,11 +36,25 @@ class Reports(list[dict[str, Any]]):
 
 
 @asynccontextmanager
-async def echo_server(context: ssl.SSLContext, **options: Any) -> AsyncIterator[tuple[Any, Reports]]:
-    """Serve, collect what is reported, and see at the end that the server still serves."""
+async def echo_server(
+    context: ssl.SSLContext, undemanding: ssl.SSLContext, **options: Any
+) -> AsyncIterator[tuple[Any, Reports]]:
+    """Serve, collect what is reported, and see at the end that the server still serves, without another report."""
     reports = Reports()
     async with serving(Echo, context, **options) as address:
         yield address, reports
+        reported = len(reports)
+        await still_serves(address, undemanding)
+        assert len(reports) == reported
+
+
+@pytest.fixture
+def undemanding(authority: Authority) -> ssl.SSLContext:
+    """Whom any server should accept: a client that has a certificate and asks for none."""
+    context = authority.client(certificate=True)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 async def still_serves(address: Any, client: ssl.SSLContext) -> None:
@@ -74,11 +89,13 @@ REFUSED_BY_CLIENT: dict[str, tuple[str, dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("case", REFUSED_BY_CLIENT)
 @pytest.mark.parametrize("tls", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=lambda tls: tls.name)
-def test_certificate_that_the_client_refuses(run: Run, authority: Authority, case: str, tls: ssl.TLSVersion) -> None:
+def test_certificate_that_the_client_refuses(
+    run: Run, authority: Authority, undemanding: ssl.SSLContext, case: str, tls: ssl.TLSVersion
+) -> None:
     certificate, options, text = REFUSED_BY_CLIENT[case]
 
     async def main() -> None:
-        async with echo_server(authority.server(certificate, tls=tls)) as (address, reports):
+        async with echo_server(authority.server(certificate, tls=tls), undemanding) as (address, reports):
             near = Recorder()
             with pytest.raises(ssl.SSLCertVerificationError, match=text):
                 await connect(near, authority.client(), address, **options)
@@ -114,13 +131,16 @@ REFUSED_BY_SERVER: dict[Callable[[Authority], tuple[ssl.SSLContext, ssl.SSLConte
 
 @pytest.mark.parametrize("case", REFUSED_BY_SERVER, ids=lambda case: case.__name__)
 def test_handshake_that_the_server_refuses(
-    run: Run, authority: Authority, case: Callable[[Authority], tuple[ssl.SSLContext, ssl.SSLContext]]
+    run: Run,
+    authority: Authority,
+    undemanding: ssl.SSLContext,
+    case: Callable[[Authority], tuple[ssl.SSLContext, ssl.SSLContext]],
 ) -> None:
     for_client, for_server = REFUSED_BY_SERVER[case]
     server, client = case(authority)
 
     async def main() -> None:
-        async with echo_server(server) as (address, reports):
+        async with echo_server(server, undemanding) as (address, reports):
             with pytest.raises(ssl.SSLError, match=f"(?i){for_client}"):
                 await connect(Recorder(), client, address)
             await reports.came.wait()
@@ -130,10 +150,10 @@ def test_handshake_that_the_server_refuses(
 
 
 def test_missing_client_certificate_in_tls_1_3_ends_a_connection_that_the_client_thinks_established(
-    run: Run, authority: Authority
+    run: Run, authority: Authority, undemanding: ssl.SSLContext
 ) -> None:
     async def main() -> None:
-        async with echo_server(authority.mutual()) as (address, reports):
+        async with echo_server(authority.mutual(), undemanding) as (address, reports):
             near = Recorder()
             await connect(near, authority.client(), address)
             error = await near.lost()
@@ -149,6 +169,64 @@ def test_missing_client_certificate_in_tls_1_3_ends_a_connection_that_the_client
     run(main())
 
 
+def test_a_callback_of_the_context_that_raises_fails_that_handshake_only(
+    run: Run, authority: Authority, undemanding: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def choose(sslobj: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
+        if name == "localhost":
+            raise ZeroDivisionError("on purpose")
+
+    unraisable: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", unraisable.append)  # where the ssl module shows it
+    server = authority.server()
+    server.sni_callback = choose
+
+    async def main() -> None:
+        async with echo_server(server, undemanding) as (address, reports):
+            with pytest.raises(ssl.SSLError, match="HANDSHAKE_FAILURE"):
+                await connect(Recorder(), authority.client(), address, server_hostname="localhost")
+            await reports.came.wait()
+            assert "CALLBACK_FAILED" in str(expect_one_report(reports))
+
+    run(main())
+    assert [type(item.exc_value) for item in unraisable] == [ZeroDivisionError]
+    unraisable.clear()
+
+
+def test_no_common_application_protocol_is_no_error(
+    run: Run, authority: Authority, undemanding: ssl.SSLContext
+) -> None:
+    """OpenSSL goes on without one; that is for the program to see (RFC 7301 leaves it to the server)."""
+    server = authority.server()
+    server.set_alpn_protocols(["h2"])
+    client = authority.client()
+    client.set_alpn_protocols(["spdy/1"])
+
+    async def main() -> None:
+        async with echo_server(server, undemanding) as (address, reports):
+            near = Recorder()
+            transport = await connect(near, client, address)
+            sslobj = transport.get_extra_info("ssl_object")
+            assert sslobj is not None
+            assert sslobj.selected_alpn_protocol() is None
+            transport.abort()
+            await near.lost()
+            assert reports == []
+
+    run(main())
+
+
+def test_a_context_for_the_other_side_is_refused_at_the_call(authority: Authority) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        with pytest.raises(ssl.SSLError, match="Cannot create a client socket with a PROTOCOL_TLS_SERVER context"):
+            STRICT.wrap(loop, Recorder(), sslcontext=authority.server(), server_hostname=HOST)
+        with pytest.raises(ssl.SSLError, match="Cannot create a server socket with a PROTOCOL_TLS_CLIENT context"):
+            STRICT.wrap(loop, Recorder(), sslcontext=authority.client(), server_side=True)
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize(
     ("said", "reason"),
     [
@@ -159,20 +237,21 @@ def test_missing_client_certificate_in_tls_1_3_ends_a_connection_that_the_client
     ],
     ids=["http", "zeros", "smtp", "nonsense"],
 )
-def test_a_peer_that_does_not_speak_tls(run: Run, authority: Authority, said: bytes, reason: str) -> None:
+def test_a_peer_that_does_not_speak_tls(
+    run: Run, authority: Authority, undemanding: ssl.SSLContext, said: bytes, reason: str
+) -> None:
     def speak(address: Any) -> bytes:
         with socket.create_connection(address, TIMEOUT) as sock:
             sock.sendall(said)
             return read_until_eof(sock)
 
     async def main() -> None:
-        async with echo_server(authority.server()) as (address, reports):
+        async with echo_server(authority.server(), undemanding) as (address, reports):
             answer = await asyncio.to_thread(speak, address[:2])
             assert answer == b"" or answer[0] == 21  # an alert
             error = expect_one_report(reports)
             assert isinstance(error, ssl.SSLError)
             assert error.reason in reason.split("|")
-            await still_serves(address, authority.client())
 
     run(main())
 
@@ -199,15 +278,17 @@ def test_a_server_that_does_not_speak_tls(run: Run, authority: Authority) -> Non
 
 
 @pytest.mark.parametrize("said", [b"", b"\x16\x03\x01"], ids=["silent", "in the middle"])
-def test_a_peer_that_leaves_during_the_handshake(run: Run, authority: Authority, said: bytes) -> None:
+def test_a_peer_that_leaves_during_the_handshake(
+    run: Run, authority: Authority, undemanding: ssl.SSLContext, said: bytes
+) -> None:
     def leave(address: Any) -> None:
         with socket.create_connection(address, TIMEOUT) as sock:
             sock.sendall(said)
 
     async def main() -> None:
-        async with echo_server(authority.server()) as (address, reports):
+        async with echo_server(authority.server(), undemanding) as (address, reports):
             await asyncio.to_thread(leave, address[:2])
-            await still_serves(address, authority.client())
+            await still_serves(address, undemanding)
             if said:
                 assert isinstance(expect_one_report(reports), ConnectionResetError)
             else:
@@ -257,7 +338,7 @@ def test_data_sent_before_the_handshake_and_a_close_never_reach_the_protocol(run
 
 @pytest.mark.parametrize("side", ["server", "client"])
 def test_the_deadline_of_the_handshake_is_kept_to_the_tenth_of_a_second(
-    run: Run, authority: Authority, side: str
+    run: Run, authority: Authority, undemanding: ssl.SSLContext, side: str
 ) -> None:
     timeout = 0.4
 
@@ -269,7 +350,7 @@ def test_the_deadline_of_the_handshake_is_kept_to_the_tenth_of_a_second(
             return time.monotonic() - begin
 
     async def server_side() -> None:
-        async with echo_server(authority.server(), ssl_handshake_timeout=timeout) as (address, reports):
+        async with echo_server(authority.server(), undemanding, ssl_handshake_timeout=timeout) as (address, reports):
             took = await asyncio.to_thread(connect_and_wait, address[:2])
             error = expect_one_report(reports)
             assert isinstance(error, ConnectionAbortedError)
@@ -286,7 +367,7 @@ def test_the_deadline_of_the_handshake_is_kept_to_the_tenth_of_a_second(
     run(server_side() if side == "server" else client_side())
 
 
-def test_a_trickle_does_not_prolong_the_handshake(run: Run, authority: Authority) -> None:
+def test_a_trickle_does_not_prolong_the_handshake(run: Run, authority: Authority, undemanding: ssl.SSLContext) -> None:
     timeout = 0.4
 
     def trickle(address: Any) -> float:
@@ -305,7 +386,7 @@ def test_a_trickle_does_not_prolong_the_handshake(run: Run, authority: Authority
             return time.monotonic() - begin
 
     async def main() -> None:
-        async with echo_server(authority.server(), ssl_handshake_timeout=timeout) as (address, reports):
+        async with echo_server(authority.server(), undemanding, ssl_handshake_timeout=timeout) as (address, reports):
             took = await asyncio.to_thread(trickle, address[:2])
             assert isinstance(expect_one_report(reports), ConnectionAbortedError)
             assert took <= timeout + 0.2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -96,6 +97,132 @@ def test_a_session_can_be_resumed(run: Run, authority: Authority, tls: ssl.TLSVe
         assert not first["ssl_object"].session_reused
         second, _ = await echo_once(server, client, session=first["ssl_object"].session)
         assert second["ssl_object"].session_reused
+
+    run(main())
+
+
+def test_a_session_of_another_context_is_refused(authority: Authority) -> None:
+    async def main() -> None:
+        client = authority.client()
+        known, _ = await echo_once(authority.server(), client)
+        session = known["ssl_object"].session
+        with pytest.raises(ValueError, match="Session refers to a different SSLContext"):
+            STRICT.wrap(
+                asyncio.get_running_loop(),
+                Recorder(),
+                sslcontext=authority.client(),
+                server_hostname=HOST,
+                session=session,
+            )
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("tls", VERSIONS, ids=lambda tls: tls.name)
+@pytest.mark.parametrize("side", ["server", "client"])
+def test_a_handshake_that_comes_byte_by_byte(run: Run, authority: Authority, tls: ssl.TLSVersion, side: str) -> None:
+    """Through a relay that passes one byte at a time on, in the direction of the side under test."""
+
+    async def pump(source: asyncio.StreamReader, target: asyncio.StreamWriter, size: int) -> None:
+        left = 3000  # more than a handshake with these certificates takes; the rest may come as it likes
+        while data := await source.read(size if left > 0 else 65536):
+            left -= len(data)
+            target.write(data)
+            await target.drain()
+            await asyncio.sleep(0)
+        target.close()
+        await target.wait_closed()
+
+    async def main() -> None:
+        pumps: list[asyncio.Task[None]] = []
+
+        async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            far_reader, far_writer = await asyncio.open_connection(*address)
+            for stream in (writer, far_writer):
+                stream.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            there, back = (1, 65536) if side == "server" else (65536, 1)
+            pumps.append(asyncio.create_task(pump(reader, far_writer, there)))
+            pumps.append(asyncio.create_task(pump(far_reader, writer, back)))
+
+        far = Echo()
+        async with serving(lambda: far, authority.server(tls=tls)) as address:
+            relaying = await asyncio.start_server(relay, HOST, 0)
+            near = Recorder()
+            transport = await connect(near, authority.client(), relaying.sockets[0].getsockname())
+            transport.write(bytes(range(100)))
+            await near.received(100)
+            assert near.data == bytes(range(100))
+            transport.close()
+            assert await near.lost() is None
+            assert await far.lost() is None
+            await asyncio.gather(*pumps)
+            relaying.close()
+
+    run(main())
+
+
+def test_extra_info_is_there_in_every_state_and_outlives_the_connection(run: Run, authority: Authority) -> None:
+    states: dict[str, Known] = {}
+
+    def look(state: str, transport: Any) -> None:
+        states[state] = {name: transport.get_extra_info(name, "unknown") for name in (*NAMES, "close_notify")}
+        assert repr(transport)
+
+    async def main() -> None:
+        far = Recorder(
+            connection_made=lambda transport: look("made", transport),
+            eof_received=lambda: look("ended", far.transport),
+            connection_lost=lambda exc: look("lost", far.transport),
+        )
+        async with serving(lambda: far, authority.mutual()) as address:
+            near = Recorder()
+            transport = await connect(near, authority.client(certificate=True), address)
+            await far.called("connection_made")
+            look("open", far.transport)
+            transport.close()
+            await near.lost()
+            await far.lost()
+            await asyncio.sleep(0)
+            look("gone", far.transport)
+
+    run(main())
+    assert list(states) == ["made", "open", "ended", "lost", "gone"]
+    assert {state: known["close_notify"] for state, known in states.items()} == {
+        **{"made": "unknown", "open": "unknown"},
+        **{"ended": True, "lost": True, "gone": True},
+    }
+    for name in set(NAMES) - {"socket"}:
+        assert len({repr(known[name]) for known in states.values()}) == 1, name
+        assert states["made"][name] != "unknown"
+    assert ("email", "client@example.org") in states["gone"]["peercert"]["subjectAltName"]
+
+
+def test_a_client_that_proves_who_it_is_later(run: Run, authority: Authority) -> None:
+    """Authentication behind the handshake (RFC 8446, section 4.6.2): the server asks before it serves something."""
+
+    async def main() -> None:
+        server = authority.mutual(tls=ssl.TLSVersion.TLSv1_3)
+        server.post_handshake_auth = True
+        client = authority.client(certificate=True)
+        client.post_handshake_auth = True
+        far = Recorder()
+        async with serving(lambda: far, server) as address:
+            near = Recorder()
+            transport = await connect(near, client, address)
+            await far.called("connection_made")
+            sslobj = far.transport.get_extra_info("ssl_object")
+            assert sslobj is not None
+            assert not sslobj.getpeercert()
+            sslobj.verify_client_post_handshake()
+            far.transport.write(b"who is there?")
+            await near.received(13)
+            transport.write(b"me")
+            await far.received(2)
+            certificate: Any = sslobj.getpeercert()
+            assert ("email", "client@example.org") in certificate["subjectAltName"]
+            transport.close()
+            await near.lost()
+            await far.lost()
 
     run(main())
 

@@ -164,6 +164,27 @@ def test_s_client_of_openssl(run: Run, authority: Authority, tls: ssl.TLSVersion
     run(main())
 
 
+@needs("openssl")
+def test_openssl_resumes_a_session(run: Run, authority: Authority, tls: ssl.TLSVersion, tmp_path: Path) -> None:
+    _, _, trusted = authority.files(tmp_path)
+    flag = "-tls1_2" if tls is ssl.TLSVersion.TLSv1_2 else "-tls1_3"
+
+    def client(port: int, *options: str) -> bytes:
+        command = ["openssl", "s_client", "-connect", f"{HOST}:{port}", "-CAfile", trusted, flag, "-ign_eof", *options]
+        return subprocess.run(command, input=b"hello\n", capture_output=True, timeout=TIMEOUT, check=True).stdout
+
+    async def main() -> None:
+        async with serving(Answer, authority.server()) as (_, port):
+            kept = str(tmp_path / "session")
+            first = await in_thread(client, port, "-sess_out", kept)
+            second = await in_thread(client, port, "-sess_in", kept)
+            assert b"\nNew, TLS" in first
+            assert b"\nReused, TLS" in second
+            assert b"you said hello" in second
+
+    run(main())
+
+
 def output(process: Any, wanted: bytes) -> bytes:
     """Wait for a line of a program's output that contains something."""
     for line in process.stdout:

@@ -166,6 +166,35 @@ def test_ssl_true_checks_the_name(
     assert len(caplog.records) == 1
 
 
+@pytest.mark.parametrize("tls", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=lambda tls: tls.name)
+def test_a_missing_client_certificate_reaches_who_connects_or_in_tls_1_3_who_reads(
+    authority: Authority, caplog: pytest.LogCaptureFixture, tls: ssl.TLSVersion
+) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        raise AssertionError("must not be called")
+
+    async def main() -> None:
+        server = await asyncio.start_server(serve, HOST, 0, ssl=authority.mutual(tls=tls))
+        connecting = asyncio.open_connection(*address_of(server), ssl=authority.client())
+        if tls is ssl.TLSVersion.TLSv1_2:
+            with pytest.raises(ssl.SSLError, match=r"(?i)handshake failure|certificate required"):
+                await connecting
+        else:
+            reader, writer = await connecting
+            writer.write(b"hello\n")
+            with pytest.raises(ssl.SSLError, match=r"(?i)certificate required"):
+                await reader.readline()
+            writer.close()
+            with pytest.raises(ssl.SSLError, match=r"(?i)certificate required"):
+                await writer.wait_closed()
+        server.close()
+        await server.wait_closed()
+
+    run(main())
+    (record,) = caplog.records
+    assert "peer did not return a certificate" in record.getMessage().splitlines()[0]
+
+
 @pytest.mark.parametrize("who", ["client", "server"])
 def test_start_tls_on_one_side(authority: Authority, who: str) -> None:
     """The documented way: a protocol asks, its task upgrades, the transport that comes back is the one to use."""
