@@ -65,6 +65,11 @@ async def serving(file: Path | None = None) -> AsyncIterator[Any]:
         await runner.cleanup()
 
 
+def connector(client: ssl.SSLContext | None = None) -> Any:
+    """Make a connector that resolves names by the loop, not by the library aiodns, which leaves threads behind."""
+    return aiohttp.TCPConnector(ssl=client or True, resolver=aiohttp.ThreadedResolver())
+
+
 async def use_all(session: Any, base: str) -> None:
     """Post, stream and speak over a WebSocket; check every byte."""
     async with session.post(f"{base}/echo?a=b%20c", data=PAYLOAD) as response:
@@ -88,7 +93,7 @@ async def use_over_tcp(server: ssl.SSLContext | None, client: ssl.SSLContext | N
         await site.start()
         port = runner.addresses[0][1]
         scheme = "http" if server is None else "https"
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=client or True)) as session:
+        async with aiohttp.ClientSession(connector=connector(client)) as session:
             await use_all(session, f"{scheme}://localhost:{port}")
 
 
@@ -120,8 +125,7 @@ def test_a_file_is_served_whole_and_in_ranges(tmp_path: Path, certificates: Cert
         async with serving(file) as runner:
             await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=certificates.server if tls else None).start()
             url = f"http{'s' * tls}://localhost:{runner.addresses[0][1]}/file"
-            connector = aiohttp.TCPConnector(ssl=certificates.client)
-            async with aiohttp.ClientSession(connector=connector) as session:
+            async with aiohttp.ClientSession(connector=connector(certificates.client)) as session:
                 async with session.get(url) as response:
                     assert await response.read() == PAYLOAD
                 async with session.get(url, headers={"Range": "bytes=1000-70000"}) as response:
@@ -137,10 +141,10 @@ def test_an_untrusted_certificate_and_a_refused_connection_are_the_librarys_erro
         async with serving() as runner:
             await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=certificates.server).start()
             port = runner.addresses[0][1]
-            async with aiohttp.ClientSession() as session:
+            async with aiohttp.ClientSession(connector=connector()) as session:
                 with pytest.raises(aiohttp.ClientConnectorCertificateError):
                     await session.get(f"https://localhost:{port}/stream")
-        async with aiohttp.ClientSession() as session:
+        async with aiohttp.ClientSession(connector=connector()) as session:
             with pytest.raises(aiohttp.ClientConnectorError):
                 await session.get(f"http://127.0.0.1:{port}/stream")
 
@@ -156,7 +160,7 @@ def test_fifty_requests_at_once_get_their_own_answers() -> None:
                 body: bytes = await response.read()
                 return body
 
-        async with serving() as runner, aiohttp.ClientSession() as session:
+        async with serving() as runner, aiohttp.ClientSession(connector=connector()) as session:
             await web.TCPSite(runner, "127.0.0.1", 0).start()
             url = f"http://127.0.0.1:{runner.addresses[0][1]}/echo"
             answers = await asyncio.gather(*(ask(session, url, number) for number in range(50)))
@@ -181,8 +185,8 @@ web.run_app(app, loop=new_event_loop(), path="http.sock")
 
 def test_run_app_takes_the_loop_and_ends_by_a_signal(tmp_path: Path) -> None:
     async def ask() -> str:
-        connector = aiohttp.UnixConnector(str(tmp_path / "http.sock"))
-        async with aiohttp.ClientSession(connector=connector) as session, session.get("http://localhost/") as response:
+        unix = aiohttp.UnixConnector(str(tmp_path / "http.sock"))
+        async with aiohttp.ClientSession(connector=unix) as session, session.get("http://localhost/") as response:
             text: str = await response.text()
             return text
 
