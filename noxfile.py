@@ -7,9 +7,11 @@ built wheels, with nothing but ``dist/`` to choose from.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
+import zipfile
 from pathlib import Path
 
 import nox
@@ -23,6 +25,8 @@ nox.options.sessions = ["lint", "typing", "tests"]
 
 ROOT = Path(__file__).parent
 DIST = ROOT / "dist"
+COMPILED = ROOT / "dist-compiled"
+"""A folder for each Python, with the wheels that are compiled for it."""
 GROUPS = nox.project.load_toml(ROOT / "pyproject.toml")
 PYTHONS = ["3.11", "3.12", "3.13"]
 if sys.version_info[:2] > (3, 13):  # a machine with nothing but a newer Python must not pass without a test
@@ -170,6 +174,40 @@ def conformance(session: nox.Session) -> None:
     session.run("python", "-m", "tests.conformance.cpython", *session.posargs, success_codes=[0, 5])
 
 
+def compile_loop(session: nox.Session) -> Path:
+    """Build the compiled wheel of the loop from its source archive, with tools that the session itself does not get."""
+    wheels = COMPILED / str(session.python)
+    shutil.rmtree(wheels, ignore_errors=True)
+    builder = str(Path(session.create_tmp(), "builder"))
+    session.run("python", "-m", "venv", "--clear", "--without-pip", builder)
+    pip = ("python", "-m", "pip", "--quiet", "--python", builder)
+    session.run(*pip, "install", *group("backend"), *group("compiled"))
+    session.run(*pip, "install", "--no-index", "--find-links", str(DIST), "transport-abc")
+    source = str(DIST / f"loop_selector-{version('loop-selector')}.tar.gz")
+    options = ("--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(wheels))
+    session.run(*pip, "wheel", *options, source, env={"HATCH_BUILD_HOOK_ENABLE_CUSTOM": "true"})
+    return next(wheels.glob("*.whl"))
+
+
+@nox.session(python=PYTHONS, requires=["build"], reuse_venv=False)
+def compiled(session: nox.Session) -> None:
+    """Compile what can be compiled, and run all tests, CPython's too, on that; needs a C compiler."""
+    if shutil.which(os.environ.get("CC", "cc")) is None:
+        session.skip("no C compiler was found; install one, or name it in CC")
+    session.install(*group("isolation"))
+    wheel = compile_loop(session)
+    session.install("--no-index", "--find-links", str(wheel.parent), "--find-links", str(DIST), *PACKAGES)
+    session.install(*group("backend"), *group("test"))
+    with zipfile.ZipFile(wheel) as archive:
+        modules = {name.partition(".")[0].replace("/", ".") for name in archive.namelist() if name.endswith(".so")}
+    found = json.loads(str(session.run("python", "-m", "loop_selector", "doctor", "--json", silent=True)))
+    if not found["compiled"] or set(found["compiled"]) != {name for name in modules if not name.endswith("__mypyc")}:
+        session.error(f"expected the compiled modules of {wheel.name} to be in use, found {found['compiled']}")
+    session.run("pytest", "-n", "auto", *session.posargs)
+    if not session.posargs:
+        session.run("python", "-m", "tests.conformance.cpython", success_codes=[0, 5])
+
+
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure what a request costs on each event loop; ``-- --help`` says what can be chosen."""
@@ -190,7 +228,7 @@ def changelog(session: nox.Session) -> None:
 def run_ecosystem(session: nox.Session, *args: str) -> None:
     """Install the libraries, and one that is needed in an older version too apart from them; run the cases."""
     install_all(session, "test")
-    session.install("-r", "tests/ecosystem/requirements.txt")
+    session.install("-r", "tests/ecosystem/requirements.txt", *(tool for tool in group("typing") if "mypy" in tool))
     older = str(Path(session.virtualenv.location, "older"))
     session.install("--no-deps", "--upgrade", "--target", older, "-r", "tests/ecosystem/requirements-older.txt")
     # One case starts pytest-asyncio in a run of its own; in this one it must not touch the loops of the others.

@@ -4,10 +4,12 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
+import loop_selector
 from loop_selector import MissingTransportError, PluginError, SelectorEventLoop
 from tests.loop_selector.plugins import Datagrams, Streams, Wrapping
 from transport_abc import API_VERSION, DatagramPlugin, Plugin, StreamPlugin
@@ -255,6 +257,7 @@ def test_the_doctor_tells_what_is_installed(tmp_path: Path) -> None:
     out = run(tmp_path, "-m", "loop_selector", "doctor")
     assert "  something: some-package 1.2, some_package.P, interface 1" in out
     assert "poller: " in out
+    assert "compiled modules: " in out
     assert "everything that is installed loads" in out
 
 
@@ -279,6 +282,13 @@ def test_the_doctor_speaks_json(tmp_path: Path) -> None:
     assert found["api_version"] == API_VERSION
     assert found["distributions"]["loop-selector"]
     assert isinstance(found["lacks"], list)
+
+
+def test_the_doctor_names_the_modules_that_are_compiled(tmp_path: Path) -> None:
+    found = json.loads(run(tmp_path, "-m", "loop_selector", "doctor", "--json"))
+    beside = [file for file in Path(loop_selector.__file__).parent.iterdir() if file.name.endswith((".so", ".pyd"))]
+    names = {f"loop_selector.{file.name.partition('.')[0]}" for file in beside}
+    assert set(found["compiled"]) == {name for name in names if not name.endswith("__mypyc")}
 
 
 def test_the_command_line_has_help_and_a_version(tmp_path: Path) -> None:

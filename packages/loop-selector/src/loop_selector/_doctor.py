@@ -9,12 +9,16 @@ import signal
 import socket
 import sys
 import tempfile
-from typing import Any
+from importlib.machinery import EXTENSION_SUFFIXES
+from typing import TYPE_CHECKING, Any
 
 from loop_selector import _registry
 from loop_selector._pollers import default_poller
 from loop_selector._registry import PluginError, Source
 from transport_abc import API_VERSION
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 __all__ = ["examine", "is_healthy", "render"]
 
@@ -31,6 +35,7 @@ def examine() -> dict[str, Any]:
         "distributions": {name: _version(name) for name in _DISTRIBUTIONS},
         "api_version": API_VERSION,
         "poller": type(poller).__name__,
+        "compiled": _compiled(),
         "lacks": [what for what, has in _abilities().items() if not has],
         "transports": [_transport(name, sources) for name, sources in sorted(_registry.installed().items())],
         "not_installed": {
@@ -39,6 +44,17 @@ def examine() -> dict[str, Any]:
             if name not in _registry.installed()
         },
     }
+
+
+def _compiled() -> list[str]:
+    """Name the modules of the loop that run as machine code: none, unless its compiled wheel is installed."""
+    ours = [name for name in sorted(sys.modules) if name.startswith("loop_selector.")]
+    # The compiler's own module, in which the others share what they have, is not one of the sources.
+    return [name for name in ours if not name.endswith("__mypyc") and _is_extension(sys.modules[name])]
+
+
+def _is_extension(module: ModuleType) -> bool:
+    return (getattr(module, "__file__", None) or "").endswith(tuple(EXTENSION_SUFFIXES))
 
 
 def _version(distribution: str) -> str | None:
@@ -143,6 +159,7 @@ def render(findings: dict[str, Any]) -> str:
     lines = [f"{findings['python']} on {findings['system']}"]
     lines += [f"{name} {version or 'without metadata'}" for name, version in findings["distributions"].items()]
     lines += [f"plug-in interface: version {findings['api_version']}", f"poller: {findings['poller']}"]
+    lines.append(f"compiled modules: {', '.join(findings['compiled']) or 'none, it is plain Python'}")
     lines += [f"this system lacks: {', '.join(findings['lacks']) or 'nothing'}", "", "transports:"]
     for transport in findings["transports"]:
         lines += _transport_lines(transport)

@@ -117,14 +117,19 @@ class Wakeup:
         if self._watches.readers.get(fd) == self._drain:
             self._watches.stop_reading(fd)
         for sock, inode in zip((self._receiver, self._sender), self._inodes, strict=True):
-            with contextlib.suppress(OSError):
-                if os.fstat(sock.fileno()).st_ino == inode:
-                    sock.close()
-                    continue
-            sock.detach()
+            _close_if_same(sock, inode)
 
     def close(self) -> None:
         """Close both ends."""
         with self._lock:
             if self._sender.fileno() >= 0:
                 self._release()
+
+
+def _close_if_same(sock: socket.socket, inode: int) -> None:
+    """Close a socket; only let go of its descriptor if that refers to another file by now."""
+    with contextlib.suppress(OSError):
+        if os.fstat(sock.fileno()).st_ino == inode:
+            sock.close()
+            return
+    sock.detach()
