@@ -8,10 +8,13 @@ module. All of these are taken to the public name.
 from __future__ import annotations
 
 import importlib
+import pkgutil
 import sys
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import transport_examples
 
 if TYPE_CHECKING:
     from docutils.nodes import Element
@@ -49,6 +52,14 @@ def python_inventory() -> Path:
     head = "# Sphinx inventory version 2\n# Project: Python\n# Version: 3\n# The remainder is compressed using zlib.\n"
     file.write_bytes(head.encode() + zlib.compress(rows.encode()))
     return file
+
+
+def list_examples() -> None:
+    """Write a section for each program of transport_examples, to be included in its page."""
+    names = sorted(module.name for module in pkgutil.iter_modules(transport_examples.__path__) if module.name[0] != "_")
+    text = "\n".join(f"{name}\n{'-' * len(name)}\n\n.. automodule:: transport_examples.{name}\n" for name in names)
+    (HERE / "_build").mkdir(exist_ok=True)
+    (HERE / "_build" / "examples.rst").write_text(text)
 
 
 def public_name(target: str) -> str | None:

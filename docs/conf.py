@@ -52,6 +52,8 @@ napoleon_use_ivar = True
 intersphinx_mapping = {"python": ("https://docs.python.org/3", str(_references.python_inventory()))}
 intersphinx_disabled_reftypes = ["std:doc"]
 
+_references.list_examples()
+
 html_theme = "furo"
 html_title = project
 html_copy_source = False

@@ -38,6 +38,8 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from tests.packaging.workspace import BY_IMPORT_NAME
+
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     [
@@ -102,6 +104,8 @@ class Block:
     def module(self) -> str:
         """The path of the block as a module, unique among all pages; without the folder ``src``."""
         page = re.sub(r"\W", "_", str(self.page.relative_to(ROOT).with_suffix("")))
+        if self.file == "conftest.py":  # several pages have one
+            return f"{page}_conftest.py"
         return (self.file or f"{page}_line_{self.line}.py").removeprefix("src/")
 
     @property
@@ -152,16 +156,28 @@ def siblings(page: Path) -> set[str]:
     return {file.partition("/")[0].removesuffix(".py") for file in files}
 
 
-def missing(block: Block) -> list[str]:
+def needed(block: Block) -> set[str]:
     """Name the packages that a block needs, or that the files of its page which it imports need."""
     wanted = imported(block.text)
+    if "async def test_" in block.text:
+        wanted.add("pytest_asyncio")
     own = siblings(block.page)
     for other in blocks_of(block.page):
         if other.language == "python" and other.file and other is not block:
             name = other.module.partition("/")[0].removesuffix(".py")
             if name in wanted or other.file in {block.companion, block.forerunner}:
                 wanted |= imported(other.text)
-    return sorted(name for name in wanted - own if find_spec(name) is None)
+    return wanted - own
+
+
+def missing(block: Block) -> list[str]:
+    """Name the packages that a block needs and that are not installed."""
+    return sorted(name for name in needed(block) if find_spec(name) is None)
+
+
+def libraries(block: Block) -> set[str]:
+    """Name the packages that a block needs besides Python's, ours, and those of every test."""
+    return needed(block) - sys.stdlib_module_names - {*BY_IMPORT_NAME, "pytest", "trustme", "uvloop"}
 
 
 def write_modules(folder: Path) -> list[str]:

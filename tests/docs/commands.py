@@ -92,7 +92,7 @@ def faults(command: list[str], files: set[str]) -> list[str]:
 
     Args:
         command: the words of a simple command.
-        files: the files of the page.
+        files: the files of the pages.
     """
     program, *words = command
     program = program.rpartition("/")[2]
@@ -113,7 +113,7 @@ def _reference_faults(word: str, files: set[str]) -> list[str]:
         return []
     if match[1] in BY_IMPORT_NAME:
         return [] if hasattr(importlib.import_module(match[1]), match[2]) else [f"{word} does not exist"]
-    return [] if f"{match[1]}.py" in files else [f"the page has no file {match[1]}.py"]
+    return [] if f"{match[1]}.py" in files else [f"no page has a file {match[1]}.py"]
 
 
 def _nox_faults(words: list[str]) -> list[str]:
@@ -138,7 +138,7 @@ def _python_faults(words: list[str], files: set[str]) -> list[str]:
         compile(words[1], "-c", "exec")
         return []
     if words[:1] != ["-m"]:
-        return [] if words[0] in files else [f"the page has no file {words[0]}"]
+        return [] if words[0] in files else [f"no page has a file {words[0]}"]
     module, *rest = words[1:]
     if module == "pip":
         return _pip_faults(rest)

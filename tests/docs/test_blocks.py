@@ -85,7 +85,7 @@ def test_output_follows_a_program(block: Block) -> None:
 
 @pytest.mark.parametrize("block", SHELL, ids=str)
 def test_commands_name_what_exists(block: Block) -> None:
-    files = {other.file for other in blocks_of(block.page) if other.file}
+    files = {other.file for other in all_blocks() if other.file}
     found = [fault for line in lines_of(block) for command in commands(line) for fault in faults(command, files)]
     assert found == []
     assert lines_of(block), "no command"
