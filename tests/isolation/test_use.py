@@ -107,9 +107,33 @@ def test_a_transport_works_on_stock_asyncio_without_our_loop(
 def test_the_examples_run_what_is_installed(combination: Combination, environment: Environment) -> None:
     done = environment.run("-m", "transport_examples", "--json")
     rows = json.loads(done.stdout)
-    states = {
-        row["transport"]: {other["state"] for other in rows if other["transport"] == row["transport"]} for row in rows
-    }
-    expected = {kind: {"ok"} if kind in combination.transports else {"not installed"} for kind in states}
-    expected["ssl"] = {"failed"} if "ssl" in combination.transports else {"not installed"}  # trustme is not there
-    assert states == expected
+    states: dict[str | None, set[str]] = {}
+    for row in rows:
+        states.setdefault(row["transport"], set()).add(row["state"])
+    has_tls = "ssl" in combination.transports
+    expected = {kind: {"ok" if kind in combination.transports else "not installed"} for kind in PROVIDERS}
+    assert states == expected | {None: {"ok"}, "ssl": {"failed" if has_tls else "not installed"}}
+    assert all("pip install trustme" in row["detail"] for row in rows if row["state"] == "failed")
+
+
+@among(lambda combination: combination.name == "loop, examples")
+@pytest.mark.parametrize(
+    ("example", "package"),
+    [
+        ("tcp_echo_server", "transport-socket"),
+        ("udp_echo_client", "transport-socket"),
+        ("subprocess_echo", "transport-subprocess"),
+    ],
+)
+def test_an_example_says_what_to_install(example: str, package: str, environment: Environment) -> None:
+    done = environment.run("-m", f"transport_examples.{example}")
+    assert done.returncode == 1
+    assert f"pip install {package}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@among(lambda combination: combination.name == "all")
+def test_a_tls_server_without_a_certificate_says_what_makes_one(environment: Environment) -> None:
+    done = environment.run("-m", "transport_examples.tls_echo_server")
+    assert done.returncode == 2
+    assert "give --cert and --key, or install what makes them: pip install trustme" in done.stderr

@@ -27,7 +27,7 @@ SIBLINGS = {
 }
 """The packages of this repository that each one may know."""
 
-OTHERS = {"transport_examples": {"trustme"}}
+OTHERS = {"transport_examples": {"rich", "trustme"}}
 """What else it may import; everything published stands on the standard library alone."""
 
 ASYNCIO_INTERNALS = {

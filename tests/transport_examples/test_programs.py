@@ -2,52 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import signal
+import pkgutil
 import socket
-import subprocess
-import sys
-from contextlib import contextmanager
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 import pytest
 
+import transport_examples
+from tests.transport_examples.running import interrupt, needs, next_line, port_of, run, serving, started
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
-INSTALLED = {entry.name for entry in entry_points(group="transport_abc.transports")}
-
-
-def needs(transport: str) -> pytest.MarkDecorator:
-    return pytest.mark.skipif(transport not in INSTALLED, reason=f"the {transport} transport is not installed")
-
-
-def command(name: str, *args: str) -> list[str]:
-    return [sys.executable, "-W", "error", "-m", f"transport_examples{name}", *args]
-
-
-def run(name: str, *args: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(name, *args), capture_output=True, text=True, timeout=30, check=False)
-
-
-@contextmanager
-def serving(name: str, *args: str) -> Iterator[str]:
-    """Run a server and give what it says it listens on; at the end, interrupt it and check that it ends cleanly."""
-    with subprocess.Popen(command(name, *args), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        try:
-            line = server.stdout.readline()
-            assert line.startswith("listening on "), (line, server.communicate(timeout=10))
-            yield line.removeprefix("listening on ").strip()
-        finally:
-            server.send_signal(signal.SIGINT)
-            _, errors = server.communicate(timeout=10)
-        assert (server.returncode, errors) == (130, "interrupted\n")
-
-
-def port_of(address: str) -> str:
-    return address.rpartition(", ")[2].rstrip(")")
+EXAMPLES = sorted(module.name for module in pkgutil.iter_modules(transport_examples.__path__) if module.name[0] != "_")
 
 
 @needs("tcp")
@@ -112,51 +79,71 @@ def test_a_port_that_is_none_is_refused_with_the_usage(port: str) -> None:
     assert "usage:" in done.stderr
 
 
-def test_all_demonstrations_run_and_none_fails() -> None:
-    done = run("", "--json", "--message", "hello")
-    assert done.returncode == 0, done.stdout + done.stderr
-    outcomes = json.loads(done.stdout)
-    expected = {True: "ok", False: "not installed"}
-    assert [row["state"] for row in outcomes] == [expected[row["transport"] in INSTALLED] for row in outcomes]
-    assert {row["transport"] for row in outcomes} | {"unix-datagram"} >= INSTALLED
-
-
-def test_the_table_names_every_transport_and_what_to_install() -> None:
-    done = run("")
-    assert done.returncode == 0, done.stdout + done.stderr
-    missing = [line for line in done.stdout.splitlines() if "not installed" in line]
-    assert all("pip install " in line for line in missing)
-    assert done.stdout.splitlines()[0].split()[:3] == ["transport", "example", "state"]
-
-
-def test_the_list_names_every_example_with_a_sentence() -> None:
-    done = run("", "list")
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert "python -m transport_examples.tcp_echo_server" in lines
-    assert all(line.strip() for line in lines)
-    assert len(lines) % 2 == 0
-
-
 @needs("ssl")
 def test_tls_client_trusts_the_authority_that_the_server_made() -> None:
-    with subprocess.Popen(
-        command(".tls_echo_server", "--port", "0"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as server:
-        assert server.stdout is not None
-        try:
-            port = port_of(server.stdout.readline().strip())
-            cafile = server.stdout.readline().removeprefix("to be trusted: ").strip()
-            done = run(".tls_echo_client", "--port", port, "--cafile", cafile, "--message", "encrypted")
-            stranger = run(".tls_echo_client", "--port", port)
-        finally:
-            server.send_signal(signal.SIGINT)
-            server.communicate(timeout=10)
+    pytest.importorskip("trustme")
+    with started(".tls_echo_server", "--port", "0") as server:
+        port = port_of(next_line(server, "listening on "))
+        cafile = next_line(server, "to be trusted: ")
+        done = run(".tls_echo_client", "--port", port, "--cafile", cafile, "--message", "encrypted")
+        stranger = run(".tls_echo_client", "--port", port)
+        assert interrupt(server).startswith("SSL handshake failed with ('127.0.0.1', ")
     assert (done.returncode, done.stdout, done.stderr) == (0, "sent: encrypted\nreceived: encrypted\n", "")
     assert stranger.returncode == 1
     assert "certificate verify failed" in stranger.stderr
     assert "Traceback" not in stranger.stderr
-    assert server.returncode == 130
+
+
+@needs("ssl")
+def test_tls_server_uses_the_certificate_that_it_is_given(tmp_path: Path) -> None:
+    cert, key, cafile = write_certificate(tmp_path)
+    with serving(".tls_echo_server", "--port", "0", "--cert", cert, "--key", key) as address:
+        done = run(".tls_echo_client", "--port", port_of(address), "--cafile", cafile)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "received: Hello, world!")
+
+
+def write_certificate(folder: Path) -> tuple[str, str, str]:
+    """Make a certificate, its key and the authority to trust, as files."""
+    trustme = pytest.importorskip("trustme")
+    authority = trustme.CA()
+    made = authority.issue_cert("127.0.0.1")
+    made.cert_chain_pems[0].write_to_path(folder / "cert.pem")
+    made.private_key_pem.write_to_path(folder / "key.pem")
+    authority.cert_pem.write_to_path(folder / "authority.pem")
+    return str(folder / "cert.pem"), str(folder / "key.pem"), str(folder / "authority.pem")
+
+
+@pytest.mark.parametrize("server", [".tls_echo_server", ".key_value_server"])
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        (("--cert", "no-such-file"), "--cert no-such-file, --key None: No such file or directory"),
+        (("--cert", __file__), "no certificate or key in PEM format"),
+        (("--key", "key.pem"), "--key is the key of a certificate: give --cert as well"),
+    ],
+)
+def test_a_certificate_that_is_none_is_refused_with_the_usage(server: str, files: tuple[str, ...], says: str) -> None:
+    done = run(server, *files)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"usage: python -m transport_examples{server}")
+    assert says in done.stderr
+
+
+def test_a_key_of_another_certificate_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    cert, _, _ = write_certificate(tmp_path)
+    _, key, _ = write_certificate(tmp_path / "other")
+    done = run(".tls_echo_server", "--cert", cert, "--key", key)
+    assert done.returncode == 2
+    assert "they do not belong together" in done.stderr
+
+
+@pytest.mark.parametrize("cafile", ["no-such-file", __file__])
+def test_an_authority_that_is_none_is_refused_with_the_usage(cafile: str) -> None:
+    done = run(".tls_echo_client", "--cafile", cafile)
+    assert done.returncode == 2
+    assert f"--cafile {cafile}: " in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @needs("ssl")
@@ -175,3 +162,44 @@ def test_a_child_sends_back_what_was_written_to_it() -> None:
 def test_pipes_carry_a_message_through() -> None:
     done = run(".pipe_echo", "--message", "through pipes")
     assert (done.returncode, done.stdout, done.stderr) == (0, "sent: through pipes\nreceived: through pipes\n", "")
+
+
+@needs("unix-datagram")
+def test_datagrams_go_between_two_paths() -> None:
+    done = run(".unix_datagram_echo", "--message", "between paths")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "sent: between paths\nreceived: between paths\n", "")
+
+
+@pytest.mark.parametrize("name", [".asyncio_echo", ".descriptor_echo"])
+@pytest.mark.parametrize("message", ["without a transport", ""])
+def test_some_examples_need_no_transport(name: str, message: str) -> None:
+    done = run(name, "--message", message)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"sent: {message}\nreceived: {message}\n", "")
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_example_explains_itself_and_refuses_what_it_does_not_know(name: str) -> None:
+    shown = run(f".{name}", "--help")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout.startswith(f"usage: python -m transport_examples.{name}")
+    refused = run(f".{name}", "--no-such-option", "x")
+    assert refused.returncode == 2
+    assert "--no-such-option" in refused.stderr or "the following arguments are required" in refused.stderr
+
+
+@needs("udp")
+def test_a_datagram_client_says_that_nobody_is_there() -> None:
+    with socket.socket(type=socket.SOCK_DGRAM) as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    done = run(".udp_echo_client", "--port", str(port))
+    assert done.returncode == 1
+    assert "nobody listens there" in done.stderr
+
+
+@needs("unix")
+def test_a_path_where_nobody_listens_is_named(tmp_path: Path) -> None:
+    done = run(".unix_echo_client", "--path", str(tmp_path / "none"))
+    assert done.returncode == 1
+    assert "start the server first" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -12,27 +12,47 @@ from pathlib import Path
 
 import loop_selector
 import transport_examples
+from transport_examples import _table
 from transport_examples._demonstrations import DEMONSTRATIONS, Outcome, demonstrate
+
+COLOURS = {"ok": "green", "failed": "bold red", "not installed": "yellow"}
 
 
 def parser() -> argparse.ArgumentParser:
     """Make the command line's parser."""
-    made = argparse.ArgumentParser(prog="python -m transport_examples", description=__doc__)
-    made.add_argument("command", nargs="?", choices=["run", "list"], default="run", help="list: name the examples")
+    made = argparse.ArgumentParser(
+        prog="python -m transport_examples",
+        description=__doc__,
+        epilog="Each example also runs by itself: python -m transport_examples list",
+    )
+    made.add_argument(
+        "command", nargs="?", choices=["run", "list"], default="run", help="run all (the default), or list the examples"
+    )
     made.add_argument("--message", default="Hello, world!", help="the text to be echoed (%(default)s)")
-    made.add_argument("--json", action="store_true", help="print the outcomes as JSON")
+    made.add_argument("--json", action="store_true", help="print the outcomes, or the list, as JSON")
     return made
 
 
-def summaries() -> list[tuple[str, str]]:
-    """Return the name of each example with the first sentence of its docstring, without importing it."""
+def summaries() -> dict[str, str]:
+    """Map the command of each example to the first sentence of its docstring, without importing it."""
     names = [module.name for module in pkgutil.iter_modules(transport_examples.__path__) if module.name[0] != "_"]
-    found = []
+    found = {}
     for name in names:
         spec = find_spec(f"transport_examples.{name}")
         source = Path(spec.origin).read_text() if spec and spec.origin else ""
-        found.append((name, (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]))
+        doc = ast.get_docstring(ast.parse(source)) or ""
+        found[f"python -m transport_examples.{name}"] = doc.partition("\n")[0]
     return found
+
+
+def list_examples(as_json: bool) -> None:
+    """Print how each example is started, and what it is."""
+    found = summaries()
+    if as_json:
+        print(json.dumps([{"command": command, "summary": text} for command, text in found.items()], indent=2))
+        return
+    for command, text in found.items():
+        print(f"{command}\n    {text}")
 
 
 async def run_all(message: bytes) -> list[Outcome]:
@@ -40,26 +60,28 @@ async def run_all(message: bytes) -> list[Outcome]:
     return [await demonstrate(demonstration, message) for demonstration in DEMONSTRATIONS]
 
 
-def table(outcomes: list[Outcome]) -> str:
-    """Lay the outcomes out in columns."""
-    rows = [("transport", "example", "state", "ms", "what went over it")]
-    rows += [(o.transport, o.what, o.state, f"{o.milliseconds:.2f}", o.detail) for o in outcomes]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows)
+def show(outcomes: list[Outcome]) -> None:
+    """Print the outcomes as a table."""
+    heads = ["transport", "example", "state", "ms", "echoed"]
+    rows = [[o.transport or "-", o.what, o.state, f"{o.milliseconds:.2f}", o.detail] for o in outcomes]
+    _table.show(heads, rows, COLOURS)
 
 
 def main() -> None:
     """Run from the command line; exits with 1 if a transport that is installed failed."""
     args = parser().parse_args()
     if args.command == "list":
-        for name, summary in summaries():
-            print(f"python -m transport_examples.{name}\n    {summary}")
+        list_examples(args.json)
         return
     try:
         outcomes = loop_selector.run(run_all(args.message.encode()))
     except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
         sys.exit(130)
-    print(json.dumps([outcome.as_dict() for outcome in outcomes], indent=2) if args.json else table(outcomes))
+    if args.json:
+        print(json.dumps([outcome.as_dict() for outcome in outcomes], indent=2))
+    else:
+        show(outcomes)
     sys.exit(any(outcome.state == "failed" for outcome in outcomes))
 
 

@@ -6,12 +6,17 @@ import asyncio
 import tempfile
 import time
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loop_selector import MissingTransportError, SelectorEventLoop
-from transport_abc import Plugin
+from transport_abc import Plugin, get_running_loop
 from transport_examples import (
+    asyncio_echo,
+    descriptor_echo,
+    key_value_client,
+    key_value_server,
     open_socket,
     pipe_echo,
     starttls_echo,
@@ -22,6 +27,7 @@ from transport_examples import (
     tls_echo_server,
     udp_echo_client,
     udp_echo_server,
+    unix_datagram_echo,
     unix_echo_client,
     unix_echo_server,
 )
@@ -38,12 +44,14 @@ class Demonstration:
     """An echo over one transport.
 
     Attributes:
-        transport: the name under which the loop looks the transport up.
+        package: the distribution that is shown.
+        transport: the name under which the loop looks the transport up; none if it takes no transport.
         what: a few words for the table.
         echo: sends a message and returns what came back.
     """
 
-    transport: str
+    package: str
+    transport: str | None
     what: str
     echo: Callable[[bytes], Awaitable[bytes]]
 
@@ -53,14 +61,16 @@ class Outcome:
     """What one demonstration did.
 
     Attributes:
-        transport: the name of the transport.
+        package: the distribution that was shown.
+        transport: the name of the transport, if it took one.
         what: a few words about the demonstration.
         state: ``ok``, ``not installed`` or ``failed``.
-        detail: what was exchanged, or what to install, or what went wrong.
+        detail: how much came back, or what to install, or what went wrong.
         milliseconds: how long it took.
     """
 
-    transport: str
+    package: str
+    transport: str | None
     what: str
     state: str
     detail: str
@@ -69,6 +79,10 @@ class Outcome:
     def as_dict(self) -> dict[str, Any]:
         """Return the outcome as plain data, for ``--json``."""
         return asdict(self)
+
+
+async def _stock(message: bytes) -> bytes:
+    return await asyncio.to_thread(asyncio.run, asyncio_echo.echo(message))
 
 
 async def _tcp(message: bytes) -> bytes:
@@ -99,25 +113,42 @@ async def _tls(message: bytes) -> bytes:
             return await tls_echo_client.echo(host, port, message, client_context(str(authority)))
 
 
+async def _key_value(message: bytes) -> bytes:
+    loop, store = get_running_loop(), key_value_server.Store(key_value_server.Limits(line=2 * len(message) + 100))
+    with tempfile.TemporaryDirectory() as folder:
+        authority = Path(folder, "authority.pem")
+        context = made_server_context(authority)
+        factory = partial(key_value_server.Session, store)
+        async with await loop.create_server(factory, "127.0.0.1", 0, ssl=context) as server:
+            host, port = server.sockets[0].getsockname()
+            commands = [f"SET message {message.hex() or '-'}", "GET message"]
+            _, answer = await key_value_client.ask(host, port, client_context(str(authority)), commands)
+    return bytes.fromhex(answer.removeprefix("VALUE ").removesuffix("-"))
+
+
 PATIENCE = 10.0
 """Seconds after which a demonstration has failed."""
 
 DEMONSTRATIONS = [
-    Demonstration("tcp", "echo server and client", _tcp),
-    Demonstration("tcp", "an open socket, registered", open_socket.receive),
-    Demonstration("unix", "echo server and client", _unix),
-    Demonstration("udp", "echo server and client", _udp),
-    Demonstration("ssl", "echo server and client", _tls),
-    Demonstration("ssl", "STARTTLS", starttls_echo.exchange),
-    Demonstration("pipe", "echo through two pipes", pipe_echo.echo),
-    Demonstration("subprocess", "echo by a child, `cat`", subprocess_echo.echo),
+    Demonstration("transport-abc", None, "a protocol on stock asyncio", _stock),
+    Demonstration("loop-selector", None, "descriptors, no transport", descriptor_echo.echo),
+    Demonstration("transport-socket", "tcp", "echo server and client", _tcp),
+    Demonstration("transport-socket", "tcp", "an open socket, registered", open_socket.receive),
+    Demonstration("transport-socket", "unix", "echo server and client", _unix),
+    Demonstration("transport-socket", "udp", "echo server and client", _udp),
+    Demonstration("transport-socket", "unix-datagram", "echo between two paths", unix_datagram_echo.echo),
+    Demonstration("transport-ssl", "ssl", "echo server and client", _tls),
+    Demonstration("transport-ssl", "ssl", "STARTTLS", starttls_echo.exchange),
+    Demonstration("transport-ssl", "ssl", "key-value server", _key_value),
+    Demonstration("transport-subprocess", "pipe", "echo through two pipes", pipe_echo.echo),
+    Demonstration("transport-subprocess", "subprocess", "echo by a child, `cat`", subprocess_echo.echo),
 ]
 
 
-def _check_installed(transport: str) -> None:
+def _check_installed(transport: str | None) -> None:
     """Raise what the loop raises for a transport that is missing, before anything is started that would wait for it."""
     loop = asyncio.get_running_loop()
-    if isinstance(loop, SelectorEventLoop):
+    if transport is not None and isinstance(loop, SelectorEventLoop):
         loop.plugin(transport, Plugin)
 
 
@@ -134,6 +165,7 @@ async def demonstrate(demonstration: Demonstration, message: bytes) -> Outcome:
         state, detail = "failed", f"{type(exc).__name__}: {exc}"
     else:
         state = "ok" if echo == message else "failed"
-        detail = f"{len(message)} bytes there, {len(echo)} bytes back"
+        detail = f"{len(echo)} bytes" + ("" if echo == message else f" of {len(message)}, or others")
     elapsed = (time.perf_counter() - start) * 1000
-    return Outcome(demonstration.transport, demonstration.what, state, detail, round(elapsed, 2))
+    shown = demonstration.package, demonstration.transport, demonstration.what
+    return Outcome(*shown, state, detail, round(elapsed, 2))

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import errno
 import os
 import sys
 import tempfile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import loop_selector
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-__all__ = ["arguments", "port_number", "run"]
+__all__ = ["add_options", "arguments", "chosen_options", "port_number", "run"]
+
+OptionsT = TypeVar("OptionsT")
 
 
 def port_number(text: str) -> int:
@@ -38,10 +41,41 @@ def arguments(doc: str | None, *names: str) -> argparse.ArgumentParser:
         "path": {"default": f"{tempfile.gettempdir()}/transport-examples.sock", "help": "of the socket (%(default)s)"},
         "message": {"default": "Hello, world!", "help": "the text to be echoed (%(default)s)"},
     }
-    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    formatter = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog=_command(), description=doc, formatter_class=formatter)
     for name in names:
         parser.add_argument(f"--{name}", **options[name])
     return parser
+
+
+def _command() -> str | None:
+    """Say how this program was started, which is not by the path of its file."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    return f"python -m {spec.name}" if spec else None
+
+
+def _positive(kind: type[Any]) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        number = kind(text)
+        if not 0 < number < float("inf"):
+            raise argparse.ArgumentTypeError(f"expected a number over 0, got {text}")
+        return number
+
+    read.__name__ = "number"  # argparse says 'invalid number value'
+    return read
+
+
+def add_options(parser: argparse.ArgumentParser, options: type[Any]) -> None:
+    """Add an option for each field of a dataclass; each is a number over 0 and has a default."""
+    group = parser.add_argument_group(options.__name__.lower(), options.__doc__)
+    for field in dataclasses.fields(options):
+        read = _positive(type(field.default))
+        group.add_argument(f"--{field.name}", type=read, default=field.default, metavar="N", help="%(default)s")
+
+
+def chosen_options(args: argparse.Namespace, options: type[OptionsT]) -> OptionsT:
+    """Make the dataclass of ``add_options`` from what was given on the command line."""
+    return options(**{name: getattr(args, name) for name in vars(options())})
 
 
 def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -32,7 +32,8 @@ class Receiver(Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The end of the stream has closed the transport, and the transport has closed its socket."""
-        self.everything.set_result(bytes(self.received))
+        if not self.everything.done():  # who waited may have given up, as on Ctrl-C
+            self.everything.set_result(bytes(self.received))
 
 
 async def receive(message: bytes) -> bytes:

@@ -24,8 +24,9 @@ class Collector(Protocol):
         self.received += data
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing more will come."""
-        self.everything.set_result(bytes(self.received))
+        """Nothing more will come; who waited may have given up, as on Ctrl-C."""
+        if not self.everything.done():
+            self.everything.set_result(bytes(self.received))
 
 
 class Forwarder(Protocol):

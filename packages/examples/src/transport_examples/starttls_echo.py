@@ -72,7 +72,7 @@ class PlainClient(Protocol):
     def data_received(self, data: bytes) -> None:
         """Take the answer."""
         self.received += data
-        if self.received == ANSWER:
+        if self.received == ANSWER and not self.agreed.done():
             self.agreed.set_result(None)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -32,8 +32,9 @@ class Cat(SubprocessProtocol):
             self.received += data
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The child has ended and nothing more will come."""
-        self.everything.set_result(bytes(self.received))
+        """The child has ended and nothing more will come; who waited may have given up, as on Ctrl-C."""
+        if not self.everything.done():
+            self.everything.set_result(bytes(self.received))
 
 
 async def echo(message: bytes) -> bytes:

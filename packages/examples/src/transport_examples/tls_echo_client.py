@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from transport_abc import get_running_loop
-from transport_examples._certificates import client_context
+from transport_examples._certificates import chosen_client_context
 from transport_examples._program import arguments, run
 from transport_examples.tcp_echo_client import EchoClient
 
@@ -34,7 +34,8 @@ def main() -> None:
     parser = arguments(__doc__, "host", "port", "message")
     parser.add_argument("--cafile", help="the authorities to trust, a PEM file (those of the system)")
     args = parser.parse_args()
-    run(lambda: talk(args.host, args.port, args.message, client_context(args.cafile)))
+    context = chosen_client_context(parser, args.cafile)
+    run(lambda: talk(args.host, args.port, args.message, context))
 
 
 if __name__ == "__main__":

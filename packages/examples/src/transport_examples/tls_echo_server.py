@@ -6,12 +6,10 @@ to trust: `python -m transport_examples.tls_echo_client --cafile FILE`. Ctrl-C e
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from transport_abc import get_running_loop
-from transport_examples._certificates import made_server_context, server_context
+from transport_examples._certificates import add_certificate_options, chosen_server_context
 from transport_examples._program import arguments, run
 from transport_examples.tcp_echo_server import EchoServer
 
@@ -36,15 +34,9 @@ async def serve(host: str, port: int, context: ssl.SSLContext, trust: str) -> No
 def main() -> None:
     """Run the server from the command line."""
     parser = arguments(__doc__, "host", "port")
-    parser.add_argument("--cert", help="certificate chain, a PEM file")
-    parser.add_argument("--key", help="private key, a PEM file; not needed if it is in the first one")
+    add_certificate_options(parser)
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        authority = Path(folder, "authority.pem")
-        if args.cert:
-            context, trust = server_context(args.cert, args.key), "the authority that issued it"
-        else:
-            context, trust = made_server_context(authority), str(authority)
+    with chosen_server_context(parser, args.cert, args.key) as (context, trust):
         run(lambda: serve(args.host, args.port, context, trust))
 
 
