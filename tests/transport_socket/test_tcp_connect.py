@@ -389,6 +389,19 @@ async def test_local_address_of_another_family_is_refused() -> None:
         await TCP.connect(running(), Recorder, *server.getsockname(), local_addr=("::1", 0))
 
 
+async def test_a_local_address_that_could_not_be_had_is_told_when_another_leads_nowhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def getaddrinfo(host: Any, port: Any, **options: Any) -> list[Any]:
+        hosts = ["192.0.2.1", "127.0.0.1"] if host == "here" else ["127.0.0.1"]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port)) for host in hosts]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+    message = r"Multiple exceptions: .*bind on address \('192.0.2.1', 0\).*Connect call failed"
+    with refused() as (_, port), pytest.raises(OSError, match=message):
+        await TCP.connect(running(), Recorder, "there", port, local_addr=("here", 0))
+
+
 # -- arguments -----------------------------------------------------------------------------------------------------
 
 

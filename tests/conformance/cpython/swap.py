@@ -12,11 +12,13 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
+import signal
+import socket
+import sys
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     import selectors
-    import socket
     from collections.abc import Callable
     from types import ModuleType
 
@@ -63,6 +65,7 @@ def install(make: Maker) -> None:
     policy._loop_factory = staticmethod(make)  # type: ignore[attr-defined]
     if not make.is_stock:
         _follow_replaced_loggers()
+        _follow_replaced_modules()
         _name_as_asyncio_does(make.loop_class)
     stand_in = _stand_in_for_the_class(make)
     asyncio.SelectorEventLoop = stand_in  # type: ignore[assignment]
@@ -99,6 +102,35 @@ def _follow_replaced_loggers() -> None:
 
     for level in ("error", "warning"):
         setattr(logger, level, follow(level))
+
+
+class _Follower:
+    """Stand for a module of the standard library, or for the mock that a test puts where asyncio's loop finds it.
+
+    Args:
+        module: the module.
+        places: the modules of asyncio in which it may be replaced.
+    """
+
+    def __init__(self, module: ModuleType, places: list[ModuleType]) -> None:
+        self._module = module
+        self._places = places
+
+    def __getattr__(self, name: str) -> Any:
+        found = [getattr(place, self._module.__name__) for place in self._places]
+        return getattr(next((other for other in found if other is not self._module), self._module), name)
+
+
+def _follow_replaced_modules() -> None:
+    """Let our loop and transports see the mock of a module that a test puts into asyncio's loop."""
+    importlib.import_module("transport_socket")
+    base, unix = (importlib.import_module(f"asyncio.{name}") for name in ("base_events", "unix_events"))
+    followers = [_Follower(socket, [base, unix]), _Follower(signal, [unix])]
+    for name, module in list(sys.modules.items()):
+        if name.startswith(("loop_selector.", "transport_socket.")):
+            for follower in followers:
+                if vars(module).get(follower._module.__name__) is follower._module:
+                    setattr(module, follower._module.__name__, follower)
 
 
 def _name_as_asyncio_does(loop_class: Any) -> None:

@@ -106,14 +106,14 @@ class _Race:
     async def _attempt(self, address: Address) -> socket.socket | None:
         """Connect to one address, or note the error."""
         try:
-            sock = socket.socket(address.family, address.type, address.proto)
+            sock = socket.socket(family=address.family, type=address.type, proto=address.proto)
         except OSError as exc:
             self.errors.append(exc)
             return None
         try:
             sock.setblocking(False)
             if self._local is not None:
-                _bind(sock, self._local)
+                self._bind(sock, self._local)
             await self._loop.sock_connect(sock, address.sockaddr)
         except OSError as exc:
             sock.close()
@@ -123,6 +123,26 @@ class _Race:
             sock.close()
             raise
         return sock
+
+    def _bind(self, sock: socket.socket, local: Sequence[Address]) -> None:
+        """Bind a socket to the first local address of its family that can be had; note why others could not.
+
+        Raises:
+            OSError: if there is none.
+        """
+        failures: list[OSError] = []
+        try:
+            for address in local:
+                if address.family == sock.family:
+                    try:
+                        sock.bind(address.sockaddr)
+                    except OSError as exc:
+                        failures.append(bind_error(exc, address.sockaddr))
+                    else:
+                        return
+            raise failures.pop() if failures else OSError(f"no matching local address with {sock.family=} found")
+        finally:
+            self.errors += failures
 
     async def _staggered(self, delay: float) -> socket.socket | None:
         """Start an attempt when the one before has failed, or after a delay; the first connected socket wins."""
@@ -165,24 +185,6 @@ def _close_result(task: _Attempt) -> None:
         sock = task.result()
         if sock is not None:
             sock.close()
-
-
-def _bind(sock: socket.socket, local: Sequence[Address]) -> None:
-    """Bind a socket to the first local address of its family that can be had.
-
-    Raises:
-        OSError: if there is none.
-    """
-    failure: OSError | None = None
-    for address in local:
-        if address.family == sock.family:
-            try:
-                sock.bind(address.sockaddr)
-            except OSError as exc:
-                failure = bind_error(exc, address.sockaddr)
-            else:
-                return
-    raise failure or OSError(f"no matching local address with {sock.family=} found")
 
 
 def bind_error(exc: OSError, sockaddr: Any) -> OSError:

@@ -71,7 +71,7 @@ async def udp_socket(
     failure: OSError | None = None
     for key, local, remote in await _candidates(loop, local_addr, remote_addr, family, proto, flags):
         try:
-            sock = socket.socket(key[0], socket.SOCK_DGRAM, key[1])
+            sock = socket.socket(family=key[0], type=socket.SOCK_DGRAM, proto=key[1])
         except OSError as exc:
             failure = failure or exc
             continue
