@@ -24,7 +24,8 @@ class DescriptorTransport(ReadSide, WriteSide, Transport):
 
     A subclass says how to close the descriptor (``_close_resource``) and, if it can, how to close its writing half
     (``_shutdown_write``); it calls :meth:`Endpoint._start` once. The four functions raise BlockingIOError when they
-    would block.
+    would block. Without them the transport uses os.read and os.write, which cost less. That is for a descriptor which
+    nobody else can close: its number may be another file's a moment later, and the transport would not notice.
 
     Args:
         loop: any asyncio loop.
@@ -47,19 +48,24 @@ class DescriptorTransport(ReadSide, WriteSide, Transport):
         protocol: BaseProtocol | asyncio.BaseProtocol,
         fd: int,
         *,
-        receive: Callable[[int], bytes],
-        receive_into: Callable[[Any], int],
-        send: Callable[[Any], int],
-        send_lines: Callable[[Any], int],
+        receive: Callable[[int], bytes] | None = None,
+        receive_into: Callable[[Any], int] | None = None,
+        send: Callable[[Any], int] | None = None,
+        send_lines: Callable[[Any], int] | None = None,
         context: Context | None = None,
         extra: Mapping[str, Any] | None = None,
     ) -> None:
         self._fd = fd
-        self._receive = receive
-        self._receive_into = receive_into
-        self._send = send
-        self._send_lines = send_lines
         super().__init__(loop, protocol, context=context, extra=extra)
+        if receive is None and receive_into is None and send is None and send_lines is None:
+            self._plain_fd = fd
+        elif receive is None or receive_into is None or send is None or send_lines is None:
+            raise TypeError("expected all of receive, receive_into, send and send_lines, or none of them")
+        else:
+            self._receive = receive
+            self._receive_into = receive_into
+            self._send = send
+            self._send_lines = send_lines
         self._readiness.claim(fd, self)
 
     def _stop_receiving(self) -> None:

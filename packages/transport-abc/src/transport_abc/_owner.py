@@ -31,11 +31,13 @@ class DescriptorOwner(Endpoint):
     """Own a descriptor; see :class:`ReadSide` and :class:`WriteSide` for the meaning of the attributes."""
 
     __slots__ = (
-        *("_fd", "_receive", "_receive_into", "_paused", "_started", "_eof_received", "_buffered"),
+        *("_fd", "_plain_fd", "_receive", "_receive_into", "_paused", "_started", "_eof_received", "_buffered"),
         *("_send", "_send_lines", "_buffer", "_buffer_size", "_direct", "_eof"),
     )
 
     _fd: int
+    _plain_fd: int
+    """The descriptor if os.read and os.write may be used on it, else -1; see :class:`DescriptorTransport`."""
 
     def __init__(
         self,
@@ -45,6 +47,7 @@ class DescriptorOwner(Endpoint):
         context: Context | None = None,
         extra: Mapping[str, Any] | None = None,
     ) -> None:
+        self._plain_fd = -1
         self._receive: Callable[[int], bytes]
         self._receive_into: Callable[[Any], int]
         self._paused = self._started = self._eof_received = self._buffered = False

@@ -1,7 +1,10 @@
 """The reading half of a transport that owns a descriptor.
 
-Theory of operation. Each readable event receives once, so that one busy connection cannot starve the others. A protocol
-that is called with ``bytes`` gets the object that ``recv`` made: its memory is allocated for the limit and cut to what
+Theory of operation. Each readable event receives once, and goes on only while all that was asked for is there each
+time, up to a bound, so that one busy connection cannot starve the others. To empty a socket that a fast peer fills
+costs half as much as to ask the poller between any two pieces, because the peer is woken less often.
+
+A protocol that is called with ``bytes`` gets the object that ``recv`` made: its memory is allocated for the limit and cut to what
 came. That costs less than a copy out of a shared buffer, as long as the limit stays below the size from which malloc
 asks the system for a mapping of its own (128 KiB with glibc): at 256 KiB each read may cost 20 microseconds of
 page faults. A BufferedProtocol receives into its own memory.
@@ -10,7 +13,8 @@ page faults. A BufferedProtocol receives into its own memory.
 from __future__ import annotations
 
 import asyncio
-from functools import partial
+import os
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 from transport_abc._owner import DescriptorOwner
@@ -23,6 +27,11 @@ __all__ = ["RECEIVE_LIMIT", "ReadSide"]
 
 RECEIVE_LIMIT = 64 * 1024
 """Bytes received at most for one ``data_received``."""
+
+_MOST_PIECES = 32
+"""Times that one readable event may receive."""
+
+_read = os.read
 
 
 def _is_buffered(protocol: object) -> bool:
@@ -75,33 +84,42 @@ class ReadSide(DescriptorOwner, ReadTransport):
         """Register with the loop, if there is anything to be received."""
         if self._started and not self._paused and not self._closing and not self._eof_received:
             receive = self._fill_ready if self._buffered else self._read_ready
-            self._readiness.start_reading(self._fd, partial(self._context.run, receive))
+            # What partial() would make, in less than half the memory, of which each connection has one.
+            self._readiness.start_reading(self._fd, MethodType(self._context.run, receive))
 
     def _stop_reading(self) -> None:
         if self._started:
             self._readiness.stop_reading(self._fd)
 
     def _read_ready(self) -> None:
-        """Receive once and call ``data_received``; the hot path, called straight from the poll result."""
-        receive = self._receive  # Python 3.11 is slow to call what it has to look up as a method
-        try:
-            data = receive(RECEIVE_LIMIT)
-        except (BlockingIOError, InterruptedError):
-            return
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as exc:
-            self._fail(exc, "Fatal read error on transport")
-            return
-        if not data:
-            self._at_eof()
-            return
-        try:
-            self._protocol.data_received(data)
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as exc:
-            self._callback_failed("data_received", exc)
+        """Receive and call ``data_received``; the hot path, called straight from the poll result."""
+        fd = self._plain_fd
+        pieces = _MOST_PIECES
+        while True:
+            try:
+                data = self._receive(RECEIVE_LIMIT) if fd < 0 else _read(fd, RECEIVE_LIMIT)
+            except (BlockingIOError, InterruptedError):
+                return
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException as exc:
+                self._fail(exc, "Fatal read error on transport")
+                return
+            if not data:
+                self._at_eof()
+                return
+            try:
+                self._protocol.data_received(data)
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException as exc:
+                self._callback_failed("data_received", exc)
+            if len(data) != RECEIVE_LIMIT:
+                return
+            pieces -= 1
+            if not pieces or self._buffered or not self.is_reading():
+                return
+            data = b""  # frees its memory, for the next piece to be put in the same place
 
     def _fill_ready(self) -> None:
         """Receive once into the protocol's own buffer and call ``buffer_updated``."""
@@ -109,7 +127,7 @@ class ReadSide(DescriptorOwner, ReadTransport):
         if self._closing:  # get_buffer() failed, or it closed the transport
             return
         try:
-            nbytes = self._receive_into(buffer)
+            nbytes = self._receive_into(buffer) if self._plain_fd < 0 else os.readv(self._plain_fd, (buffer,))
         except (BlockingIOError, InterruptedError):
             return
         except (KeyboardInterrupt, SystemExit):

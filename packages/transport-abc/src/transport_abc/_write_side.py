@@ -12,6 +12,7 @@ wire.
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from functools import partial
 from itertools import islice
@@ -22,7 +23,7 @@ from transport_abc._owner import NOTHING, DescriptorOwner
 from transport_abc._transports import WriteTransport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from _typeshed import ReadableBuffer
 
@@ -30,6 +31,8 @@ __all__ = ["WriteSide"]
 
 _IOV_MAX = 1024  # the limit of sendmsg(2) and writev(2) on Linux and the BSDs
 _JOIN_MAX = 64 * 1024  # guessed: up to here one copy costs less than the vectors of a sendmsg
+
+_write = os.write
 
 
 def _flat(data: Any) -> Any:
@@ -67,9 +70,9 @@ class WriteSide(DescriptorOwner, FlowControl, WriteTransport):
     def write(self, data: ReadableBuffer) -> None:
         """Send bytes without blocking, or buffer what cannot be sent; see :class:`transport_abc.WriteTransport`."""
         if self._direct and type(data) is bytes:
-            send = self._send  # Python 3.11 is slow to call what it has to look up as a method
+            fd = self._plain_fd
             try:
-                sent = send(data)
+                sent = self._send(data) if fd < 0 else _write(fd, data)
             except (BlockingIOError, InterruptedError):
                 sent = 0
             except OSError as exc:
@@ -111,7 +114,7 @@ class WriteSide(DescriptorOwner, FlowControl, WriteTransport):
     def _send_now(self, chunks: list[bytes | memoryview]) -> None:
         """Send pieces of which some may be mutable, and keep a copy of what is not taken."""
         try:
-            sent = self._send(chunks[0]) if len(chunks) == 1 else self._send_lines(chunks[:_IOV_MAX])
+            sent = self._send_some(chunks)
         except (BlockingIOError, InterruptedError):
             sent = 0
         except OSError as exc:
@@ -121,6 +124,14 @@ class WriteSide(DescriptorOwner, FlowControl, WriteTransport):
         _drop_sent(rest, sent)
         if rest:
             self._keep(*(chunk if type(chunk) is bytes else bytes(chunk) for chunk in rest))
+
+    def _send_some(self, chunks: Sequence[bytes | memoryview]) -> int:
+        """Send one piece or several with one system call, and return how many bytes were taken."""
+        fd = self._plain_fd
+        if len(chunks) == 1:
+            return self._send(chunks[0]) if fd < 0 else _write(fd, chunks[0])
+        some = [*islice(chunks, _IOV_MAX)]
+        return self._send_lines(some) if fd < 0 else os.writev(fd, some)
 
     def _keep(self, *chunks: bytes | memoryview) -> None:
         """Buffer immutable pieces, to be sent when the descriptor becomes writable."""
@@ -134,10 +145,14 @@ class WriteSide(DescriptorOwner, FlowControl, WriteTransport):
         self._check_pause()
 
     def _write_ready(self) -> None:
-        """Send what is buffered; called straight from the poll result."""
+        """Send what is buffered, once; called straight from the poll result.
+
+        Going on with what the protocol writes in its place would fill the kernel's buffers with megabytes, which are
+        out of the processor's cache when they are read.
+        """
         buffer = self._buffer
         try:
-            sent = self._send(buffer[0]) if len(buffer) == 1 else self._send_lines([*islice(buffer, _IOV_MAX)])
+            sent = self._send_some(buffer)
         except (BlockingIOError, InterruptedError):
             return
         except (KeyboardInterrupt, SystemExit):

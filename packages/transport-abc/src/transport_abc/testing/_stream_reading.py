@@ -90,6 +90,7 @@ async def pausing_in_data_received(trial: StreamTrial) -> None:
     left.set_write_buffer_limits(high=2**30)
     left.write(b"x" * 2**21)
     await trial.turns()
+    expect_equal(reader.count("data_received"), 0, "calls of data_received() while reading was paused")
     calls = 0
     while len(reader.data) < 2**21:
         calls += 1
