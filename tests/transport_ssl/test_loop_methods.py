@@ -166,6 +166,42 @@ def test_ssl_true_checks_the_name(
     assert len(caplog.records) == 1
 
 
+@pytest.mark.parametrize(
+    ("method", "options", "error", "text"),
+    [
+        (
+            "create_server",
+            {"ssl_handshake_timeout": 0},
+            ValueError,
+            "ssl_handshake_timeout should be a positive number",
+        ),
+        ("create_server", {"ssl_shutdown_timeout": -1}, ValueError, "ssl_shutdown_timeout should be a positive number"),
+        ("create_server", {"ssl": "client"}, ssl.SSLError, "Cannot create a server socket with a PROTOCOL_TLS_CLIENT"),
+        ("create_server", {"ssl": True}, TypeError, "ssl argument must be an SSLContext or None"),
+        ("create_connection", {"ssl_handshake_timeout": 0}, ValueError, "should be a positive number, got 0"),
+        (
+            "create_connection",
+            {"ssl": "certificate.pem"},
+            TypeError,
+            r"instance of ssl\.SSLContext, or True, got 'cert",
+        ),
+    ],
+)
+def test_what_cannot_work_is_refused_at_the_call(
+    authority: Authority, method: str, options: dict[str, Any], error: type[Exception], text: str
+) -> None:
+    async def main() -> None:
+        given = {"ssl": authority.server(), **options}
+        if given["ssl"] == "client":
+            given["ssl"] = authority.client()
+        with listening() as listener:
+            port = listener.getsockname()[1] if method == "create_connection" else 0
+            with pytest.raises(error, match=text):
+                await getattr(get_running_loop(), method)(Echo, HOST, port, **given)
+
+    run(main())
+
+
 @pytest.mark.parametrize("tls", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=lambda tls: tls.name)
 def test_a_missing_client_certificate_reaches_who_connects_or_in_tls_1_3_who_reads(
     authority: Authority, caplog: pytest.LogCaptureFixture, tls: ssl.TLSVersion

@@ -22,12 +22,15 @@ def check_timeouts(ssl: SSL, handshake: float | None, shutdown: float | None) ->
     """Refuse timeouts that have no meaning.
 
     Raises:
-        ValueError: if there is a timeout of TLS without TLS.
+        ValueError: if there is a timeout of TLS without TLS, or one that is not positive.
     """
     if not ssl and handshake is not None:
         raise ValueError("ssl_handshake_timeout is only meaningful with ssl")
     if not ssl and shutdown is not None:
         raise ValueError("ssl_shutdown_timeout is only meaningful with ssl")
+    for name, seconds in (("ssl_handshake_timeout", handshake), ("ssl_shutdown_timeout", shutdown)):
+        if seconds is not None and seconds <= 0:
+            raise ValueError(f"{name} should be a positive number, got {seconds}")
 
 
 class TLSFactory:
@@ -81,9 +84,13 @@ def _context(ssl: SSL, server_side: bool, server_hostname: str | None) -> ssl_mo
     import ssl as ssl_module
 
     if isinstance(ssl, ssl_module.SSLContext):
+        if server_side:  # one for clients shall be refused at the call, not for each connection
+            ssl.wrap_bio(ssl_module.MemoryBIO(), ssl_module.MemoryBIO(), server_side=True)
         return ssl
     if server_side:
         raise ValueError("Server side SSL needs a valid SSLContext")
+    if ssl is not True:
+        raise TypeError(f"ssl is expected to be an instance of ssl.SSLContext, or True, got {ssl!r}")
     context = ssl_module.create_default_context()
     if not server_hostname:
         context.check_hostname = False
