@@ -20,6 +20,8 @@ copyright = "the authors; MIT licence"  # noqa: A001 - Sphinx's name
 version = release = transport_abc.__version__
 language = "en"
 default_role = "code"
+smartquotes = False  # "--option" stays as it is
+toc_object_entries_show_parents = "hide"
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.intersphinx", "sphinx.ext.napoleon"]
 source_suffix = {".md": "markdown"}

@@ -118,6 +118,7 @@ class Workplace:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
+                start_new_session=True,  # what it starts can be ended with it
             ) as process,
         ):
             try:
@@ -129,7 +130,7 @@ class Workplace:
                 try:
                     process.communicate(timeout=TIMEOUT)
                 except subprocess.TimeoutExpired:
-                    process.kill()
+                    os.killpg(process.pid, signal.SIGKILL)
                     raise
         said = errors.read_text()
         assert process.returncode in (0, 130, -signal.SIGINT), said
