@@ -338,6 +338,58 @@ def test_abort_is_immediate(run: Run, authority: Authority) -> None:
     run(main())
 
 
+def begin_a_record(transport: Any, peer: Any) -> None:
+    peer.sock.sendall(peer.sealed(b"never complete")[:-1])
+
+
+def pause_with_data_waiting(transport: Any, peer: Any) -> None:
+    transport.pause_reading()
+    peer.write(b"unread")
+
+
+def pause_with_an_end_waiting(transport: Any, peer: Any) -> None:
+    transport.pause_reading()
+    peer.say_goodbye()
+    cut(peer)
+
+
+def close_unanswered(transport: Any, peer: Any) -> None:
+    transport.write(b"last words")
+    transport.close()
+
+
+def close_unread(transport: Any, peer: Any) -> None:
+    transport.write(bytes(20_000_000))
+    transport.close()
+
+
+def end_and_be_kept_open(transport: Any, peer: Any) -> None:
+    peer.say_goodbye()
+    cut(peer)
+
+
+STALLS = [
+    *(begin_a_record, pause_with_data_waiting, pause_with_an_end_waiting),
+    *(close_unanswered, close_unread, end_and_be_kept_open),
+]
+
+
+@pytest.mark.parametrize("stall", STALLS, ids=lambda stall: stall.__name__)
+def test_a_connection_on_which_nothing_moves_does_not_keep_the_loop_busy(
+    run: Run, authority: Authority, stall: Callable[[Any, Any], None]
+) -> None:
+    async def main() -> None:
+        near = Recorder(eof_received=lambda: True)
+        async with peer_of(near, authority, tls=ssl.TLSVersion.TLSv1_3) as (transport, peer):
+            stall(transport, peer)  # sends little, so it does not block
+            await asyncio.sleep(0.1)  # let everything arrive that will
+            begin = time.process_time()
+            await asyncio.sleep(0.4)  # what is measured is what happens meanwhile
+            assert time.process_time() - begin < 0.1
+
+    run(main())
+
+
 # -- half-close ------------------------------------------------------------------------------------------------------
 
 
@@ -415,6 +467,46 @@ def test_in_tls_1_2_one_end_is_both_ends(run: Run, authority: Authority) -> None
 
 
 # -- nothing is left -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tolerant", [True, False])
+@pytest.mark.parametrize("way", ["cut", "reset", "garbage", "shutdown timeout", "protocol raises"])
+def test_a_connection_that_ended_badly_is_freed_without_the_cyclic_collector(
+    run: Run, authority: Authority, tolerant: bool, way: str
+) -> None:
+    async def main() -> list[weakref.ref[Any]]:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, report: None)  # a log would keep the exception
+        near = Recorder()
+        options: dict[str, Any] = {"suppress_ragged_eofs": tolerant, "ssl_shutdown_timeout": 0.1}
+        async with peer_of(near, authority, **options) as (transport, peer):
+            if way == "reset":
+                peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                peer.sock.close()
+            elif way == "shutdown timeout":
+                transport.write(bytes(20_000_000))
+                transport.close()
+            elif way == "protocol raises":
+                near.react("data_received", lambda data: 1 / 0)
+                await in_thread(peer.write, b"data")
+            else:
+                await (in_thread(cut, peer) if way == "cut" else in_thread(peer.sock.sendall, b"no TLS at all"))
+            await near.lost()
+            refs: list[weakref.ref[Any]] = [
+                weakref.ref(near),
+                weakref.ref(transport),
+                weakref.ref(transport._engine.sslobj),
+            ]
+            near.error = None  # an exception of the protocol's own has a traceback
+            del near, transport
+        return refs
+
+    gc.collect()
+    gc.disable()
+    try:
+        refs = run(main())
+        assert [ref() for ref in refs] == [None] * 3
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize(
