@@ -47,7 +47,7 @@ def test_one_turn_needs_one_byte(loop: SelectorEventLoop) -> None:
     for _ in range(100):
         loop.call_soon_threadsafe(lambda: None)
     assert loop._wakeup._receiver.recv(1000) == b"\0"
-    loop._wakeup._pending = False
+    loop._wakeup.pending = False
 
 
 def test_a_full_socket_is_no_loss(loop: SelectorEventLoop) -> None:

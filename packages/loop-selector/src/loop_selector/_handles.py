@@ -1,9 +1,10 @@
 """What ``call_soon`` and its relatives return: asyncio's handles, made lean.
 
 asyncio's constructor asks the loop for its debug flag and sets up to ten attributes. Here the constants among them
-belong to the class, and "cancelled" is simply to have no callback. The loop's busiest methods go one step further and
-make the objects with ``object.__new__``, which saves the call of ``__init__``. In debug mode the loop makes asyncio's
-own handles, which record where they were created. All are run and cancelled through the same attributes.
+belong to the class, and "cancelled" is simply to have no callback. A handle is made empty, which runs no Python at all,
+and whoever makes it fills it: the loop's busiest methods by themselves, all others with :func:`make_handle`. In debug
+mode the loop makes asyncio's own handles, which record where they were created. All are run and cancelled through the
+same attributes.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from loop_selector._loop import SelectorEventLoop
 
-__all__ = ["Handle", "TimerHandle"]
+__all__ = ["Handle", "TimerHandle", "make_handle"]
 
 
 class Handle(asyncio.Handle):
@@ -32,16 +33,12 @@ class Handle(asyncio.Handle):
         _loop: SelectorEventLoop
         _context: Context
 
+        def __init__(self) -> None: ...
+    else:
+        __init__ = object.__init__
+
     _repr = None
     _source_traceback = None
-
-    def __init__(
-        self, callback: Callable[..., object], args: Any, loop: SelectorEventLoop, context: Context | None = None
-    ) -> None:
-        self._callback = callback
-        self._args = args
-        self._loop = loop
-        self._context = copy_context() if context is None else context
 
     @property
     def _cancelled(self) -> bool:  # type: ignore[override]
@@ -70,23 +67,12 @@ class TimerHandle(asyncio.TimerHandle):
         _scheduled: bool
         _when: float
 
+        def __init__(self) -> None: ...
+    else:
+        __init__ = object.__init__
+
     _repr = None
     _source_traceback = None
-
-    def __init__(
-        self,
-        when: float,
-        callback: Callable[..., object],
-        args: Any,
-        loop: SelectorEventLoop,
-        context: Context | None = None,
-    ) -> None:
-        self._when = when
-        self._callback = callback
-        self._args = args
-        self._loop = loop
-        self._context = copy_context() if context is None else context
-        self._scheduled = False
 
     @property
     def _cancelled(self) -> bool:  # type: ignore[override]
@@ -103,3 +89,15 @@ class TimerHandle(asyncio.TimerHandle):
     def cancelled(self) -> bool:
         """Return True if the callback was cancelled."""
         return self._callback is None
+
+
+def make_handle(
+    callback: Callable[..., object], args: Any, loop: SelectorEventLoop, context: Context | None = None
+) -> Handle:
+    """Make a handle whose callback runs in a context; None: in a copy of the current one."""
+    handle = Handle()
+    handle._callback = callback
+    handle._args = args
+    handle._loop = loop
+    handle._context = copy_context() if context is None else context
+    return handle

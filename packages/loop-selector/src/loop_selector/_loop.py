@@ -53,9 +53,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SelectorEventLoop"]
 
-_new_handle: Callable[[type[Handle]], Handle] = object.__new__
-_new_timer: Callable[[type[TimerHandle]], TimerHandle] = object.__new__
-
 
 class SelectorEventLoop(EventLoop):
     """A complete asyncio event loop over epoll, kqueue or select, whose transports are plug-ins.
@@ -82,7 +79,8 @@ class SelectorEventLoop(EventLoop):
         self._plugins = Registry(transports)
         if type(self).time is SelectorEventLoop.time:
             # The clock itself, without a frame of Python around it: it is read in each turn that has timers.
-            vars(self)["time"] = time.monotonic
+            # (Not by vars(self), which makes every attribute slower on 3.11 and 3.12: it gives the object a real dict.)
+            self.time = time.monotonic  # type: ignore[method-assign]
         self._scheduler = Scheduler(
             self, _make_poller(poller), self._callback_failed, functools.partial(_reports.io_failed, self)
         )
@@ -150,7 +148,7 @@ class SelectorEventLoop(EventLoop):
         """Call a function in the next turn of the loop, in the order of the calls of this method."""
         if self._guarded:
             return self._call_soon_guarded(callback, args, context, "call_soon")
-        handle = _new_handle(Handle)
+        handle = Handle()
         handle._callback = callback
         handle._args = args
         handle._loop = self
@@ -162,13 +160,18 @@ class SelectorEventLoop(EventLoop):
         self, callback: Callable[[*_Ts], object], *args: *_Ts, context: Context | None = None
     ) -> asyncio.Handle:
         """Call a function soon, from any thread."""
-        handle: asyncio.Handle
         if self._guarded:
-            handle = self._call_soon_guarded(callback, args, context, "call_soon_threadsafe")
-        else:
-            handle = Handle(callback, args, self, context)
-            self._ready.append(handle)
-        self._wakeup.wake()
+            guarded = self._call_soon_guarded(callback, args, context, "call_soon_threadsafe")
+            self._wakeup.wake()
+            return guarded
+        handle = Handle()
+        handle._callback = callback
+        handle._args = args
+        handle._loop = self
+        handle._context = copy_context() if context is None else context
+        self._ready.append(handle)
+        if not self._wakeup.pending:
+            self._wakeup.wake()
         return handle
 
     def call_later(
@@ -180,7 +183,7 @@ class SelectorEventLoop(EventLoop):
         when = self.time() + delay
         if self._guarded or when != when:
             return self._call_at_guarded(when, callback, args, context, "call_later")
-        timer = _new_timer(TimerHandle)
+        timer = TimerHandle()
         timer._callback = callback
         timer._args = args
         timer._loop = self
@@ -200,7 +203,12 @@ class SelectorEventLoop(EventLoop):
         # One comparison for a usual number; anything else must not get into the heap, where it would stop the loop.
         if self._guarded or not (when >= 0 or when < 0):
             return self._call_at_guarded(when, callback, args, context, "call_at")
-        timer = TimerHandle(when, callback, args, self, context)
+        timer = TimerHandle()
+        timer._callback = callback
+        timer._args = args
+        timer._loop = self
+        timer._context = copy_context() if context is None else context
+        timer._when = when
         timer._scheduled = True
         self._timers.push(when, timer)
         return timer

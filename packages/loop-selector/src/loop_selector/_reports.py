@@ -14,11 +14,12 @@ import traceback
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
-from loop_selector._handles import Handle
+from loop_selector._handles import make_handle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from loop_selector._handles import Handle
     from loop_selector._loop import SelectorEventLoop
 
 _logger = logging.getLogger("asyncio")
@@ -158,8 +159,8 @@ def handle_of(loop: SelectorEventLoop, callback: Callable[[], object]) -> Handle
     context = getattr(getattr(callback, "func", None), "__self__", None)
     args: tuple[Any, ...] = getattr(callback, "args", ())
     if isinstance(context, Context) and args:
-        return Handle(args[0], args[1:], loop, context)
-    return Handle(callback, (), loop)
+        return make_handle(args[0], args[1:], loop, context)
+    return make_handle(callback, (), loop)
 
 
 def describe(callback: Any, args: Any, with_args: bool) -> str:

@@ -137,13 +137,13 @@ class Scheduler:
         changed = watches.changed
         poll = watches.poller.poll
         ready = self.ready
-        popleft = ready.popleft
         timers = self.timers
         heap = timers.heap
         clock = self._clock
         callback: Callable[..., object] | None
         timeout: float | None
         handle: Any
+        last: Any
         args: Any
         events: Sequence[tuple[int, int]] | None
         while True:
@@ -156,19 +156,21 @@ class Scheduler:
             if changed:
                 changed.clear()
             # What is not needed any more must not be kept alive while the poller waits.
-            handle = callback = args = None
+            handle = last = callback = args = None
             events = poll(timeout)
 
-            count = len(ready)
+            if ready:
+                last = ready[-1]
             due = 0
             if heap:
                 now = clock.time()
                 if heap[0][0] <= now:
                     due = timers.move_due(now, ready)
             while True:
-                if count:  # steps 2 and 4, or step 5
-                    for _ in range(count):
-                        handle = popleft()
+                if last is not None:  # steps 2 and 4, or step 5
+                    # Up to a known handle instead of a number of times: to make an iterator costs as much as a call.
+                    while True:
+                        handle = ready.popleft()
                         callback = handle._callback
                         if callback is not None:
                             args = handle._args
@@ -184,6 +186,8 @@ class Scheduler:
                                 raise
                             except BaseException as exc:
                                 self._on_error(handle, exc)
+                        if handle is last:
+                            break
                 if events is None:
                     break
 
@@ -201,6 +205,7 @@ class Scheduler:
                     self._dispatch(fd, mask)
                 events = None
                 count = due if self._leaving else len(ready)
+                last = ready[count - 1] if count else None
 
             if self._leaving:
                 return

@@ -26,11 +26,12 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from loop_selector._debug import refuse_coroutine
-from loop_selector._handles import Handle
+from loop_selector._handles import make_handle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from loop_selector._handles import Handle
     from loop_selector._loop import SelectorEventLoop
 
 
@@ -58,7 +59,7 @@ class Signals:
         except (ValueError, OSError) as exc:  # ValueError: this is not the main thread
             raise RuntimeError(str(exc)) from exc
         before = self.handlers.get(sig)
-        self.handlers[sig] = Handle(callback, args, self._loop)
+        self.handlers[sig] = make_handle(callback, args, self._loop)
         try:
             _install(sig, self._arrived)
         except BaseException:

@@ -8,8 +8,8 @@ cancellation constant in the mean.
 
 from __future__ import annotations
 
-import heapq
 import itertools
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class TimerQueue:
 
     def push(self, when: float, timer: Timed) -> None:
         """Add a timer."""
-        heapq.heappush(self.heap, (when, self.sequence(), timer))
+        heappush(self.heap, (when, self.sequence(), timer))
 
     def discard(self, timer: Timed) -> None:
         """Count a timer of the heap as cancelled."""
@@ -58,7 +58,7 @@ class TimerQueue:
     def _compact(self, last: Timed) -> None:
         """Throw out the cancelled timers; the last one's callback may not be None yet."""
         self.heap[:] = [entry for entry in self.heap if entry[2]._callback is not None and entry[2] is not last]
-        heapq.heapify(self.heap)
+        heapify(self.heap)
         self.cancelled = 0
 
     def first(self) -> float | None:
@@ -68,7 +68,7 @@ class TimerQueue:
             when, _, timer = heap[0]
             if timer._callback is not None:
                 return when
-            heapq.heappop(heap)
+            heappop(heap)
             self.cancelled -= 1
         return None
 
@@ -77,7 +77,7 @@ class TimerQueue:
         heap = self.heap
         before = len(ready)
         while heap and heap[0][0] <= now:
-            timer = heapq.heappop(heap)[2]
+            timer = heappop(heap)[2]
             if timer._callback is None:
                 self.cancelled -= 1
             else:

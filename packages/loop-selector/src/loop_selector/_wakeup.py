@@ -45,7 +45,8 @@ class Wakeup:
         self._watches = watches
         self._on_broken = on_broken
         self._lock = threading.Lock()
-        self._pending = False
+        self.pending = False
+        """Whether a byte is on its way, so that :meth:`wake` has nothing to do."""
         self._open()
 
     def _open(self) -> None:
@@ -54,7 +55,7 @@ class Wakeup:
         sender.setblocking(False)
         self._receiver, self._sender = receiver, sender
         self._inodes = [os.fstat(sock.fileno()).st_ino for sock in (receiver, sender)]
-        self._pending = False
+        self.pending = False
         self._watches.start_reading(receiver.fileno(), self._drain)
 
     def fileno(self) -> int:
@@ -63,9 +64,9 @@ class Wakeup:
 
     def wake(self) -> None:
         """Make the current or next poll return at once; from any thread, and after :meth:`close` without effect."""
-        if self._pending:
+        if self.pending:
             return
-        self._pending = True
+        self.pending = True
         try:
             self._sender.send(b"\0")
         except BlockingIOError:  # full: the loop has bytes to read
@@ -73,12 +74,12 @@ class Wakeup:
         except OSError as exc:
             self._repair(self._sender, f"sending failed: {exc}")
         except BaseException:
-            self._pending = False
+            self.pending = False
             raise
 
     def reset(self) -> None:
         """Forget that a byte is on its way: the loop starts to run, whatever happened when it last stopped."""
-        self._pending = False
+        self.pending = False
 
     def _drain(self) -> None:
         """Take what was sent; called when the receiving end is readable."""
@@ -90,7 +91,7 @@ class Wakeup:
         except OSError as exc:
             broken = f"receiving failed: {exc}"
         finally:
-            self._pending = False
+            self.pending = False
         if broken is not None:
             self._repair(receiver, broken)
 
