@@ -57,6 +57,7 @@ class DescriptorTransport(ReadSide, WriteSide, Transport):
     ) -> None:
         self._fd = fd
         super().__init__(loop, protocol, context=context, extra=extra)
+        self._readiness.claim(fd, self)
         if receive is None and receive_into is None and send is None and send_lines is None:
             self._plain_fd = fd
         elif receive is None or receive_into is None or send is None or send_lines is None:
@@ -66,7 +67,6 @@ class DescriptorTransport(ReadSide, WriteSide, Transport):
             self._receive_into = receive_into
             self._send = send
             self._send_lines = send_lines
-        self._readiness.claim(fd, self)
 
     def _stop_receiving(self) -> None:
         self._stop_reading()

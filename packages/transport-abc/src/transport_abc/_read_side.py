@@ -4,10 +4,10 @@ Theory of operation. Each readable event receives once, and goes on only while a
 time, up to a bound, so that one busy connection cannot starve the others. To empty a socket that a fast peer fills
 costs half as much as to ask the poller between any two pieces, because the peer is woken less often.
 
-A protocol that is called with ``bytes`` gets the object that ``recv`` made: its memory is allocated for the limit and cut to what
-came. That costs less than a copy out of a shared buffer, as long as the limit stays below the size from which malloc
-asks the system for a mapping of its own (128 KiB with glibc): at 256 KiB each read may cost 20 microseconds of
-page faults. A BufferedProtocol receives into its own memory.
+A protocol that is called with ``bytes`` gets the object that ``recv`` made: its memory is allocated for the limit and
+cut to what came. That costs less than a copy out of a shared buffer, as long as the limit stays below the size from
+which malloc asks the system for a mapping of its own (128 KiB with glibc): at 256 KiB each read may cost 20
+microseconds of page faults. A BufferedProtocol receives into its own memory.
 """
 
 from __future__ import annotations

@@ -10,6 +10,10 @@ three kinds:
   stays readable, so the poller would report it without end. The listener is taken out of the poller, the shortage is
   reported once, and one timer tries again; it is not reported again until a connection was accepted.
 
+An accepted connection costs three system calls before its first byte: accept, non-blocking mode, epoll.
+The socket object that ``socket.accept`` makes would ask for addresses and cost more than the transport; TCP_NODELAY is
+set on the listening socket, from which Linux and the BSDs inherit it, which the first connection has to prove.
+
 What belongs to one connection (the protocol factory, ``connection_made`` and all later callbacks) runs in a copy of
 the context in which the server was made.
 """
@@ -17,15 +21,17 @@ the context in which the server was made.
 from __future__ import annotations
 
 import errno
+import os
+import socket
+import sys
 from typing import TYPE_CHECKING, Any
 
 from transport_abc import readiness_of
 from transport_socket._burst import ONE, fewer, more
-from transport_socket._stream import SocketTransport, is_internet, set_no_delay
+from transport_socket._stream import SocketTransport, has_no_delay, is_internet, set_no_delay
 
 if TYPE_CHECKING:
     import asyncio
-    import socket
     from collections.abc import Callable
     from contextvars import Context
 
@@ -62,7 +68,14 @@ class Listener:
         self._loop = server.get_loop()
         self._readiness = readiness_of(self._loop)
         self._fd = sock.fileno()
-        self._internet = is_internet(sock)
+        # The part of accept() that is written in C; a class of somebody else may accept in another way.
+        fast = getattr(sock, "_accept", None) if type(sock) is socket.socket else None
+        self._accept: Callable[[], tuple[socket.socket | int, Any]] = fast or sock.accept
+        self._bound_name = _common_name(sock)
+        self._ask_no_delay = self._set_no_delay = False
+        if is_internet(sock):
+            set_no_delay(sock)
+            self._ask_no_delay = True
         self._retry: asyncio.TimerHandle | None = None
         self._short = False
         self._burst = ONE
@@ -82,7 +95,7 @@ class Listener:
     def _accept_some(self) -> None:
         for found in range(self._burst // ONE):
             try:
-                sock, peer = self.sock.accept()
+                sock, peer = self._accept()
             except (BlockingIOError, InterruptedError):
                 self._burst = fewer(found)
                 return
@@ -97,23 +110,47 @@ class Listener:
                 return
         self._burst = more(self._burst)
 
-    def _make_transport(self, sock: socket.socket, peer: Any) -> None:
+    def _make_transport(self, sock: socket.socket | int, peer: Any) -> None:
         """Make protocol and transport, in a context of their own."""
         context = self._context.copy()
         try:
-            sock.setblocking(False)
-            if self._internet:
-                set_no_delay(sock)
+            if isinstance(sock, int):
+                os.set_blocking(sock, False)
+            else:
+                sock.setblocking(False)
+            if self._ask_no_delay or self._set_no_delay:
+                self._no_delay(sock)
             protocol = context.run(self._protocol_factory)
-            transport = SocketTransport(self._loop, protocol, sock, context=context, peername=peer, server=self._server)
+            transport = SocketTransport(
+                self._loop,
+                protocol,
+                sock,
+                context=context,
+                peername=peer,
+                sockname=self._bound_name,
+                server=self._server,
+            )
         except (KeyboardInterrupt, SystemExit):
-            sock.close()
+            _close(sock)
             raise
         except BaseException as exc:
             self._report("Error on transport creation for incoming connection", exc, peername=peer)
-            sock.close()
+            _close(sock)
             return
         transport.start()
+
+    def _no_delay(self, sock: socket.socket | int) -> None:
+        """Switch Nagle's algorithm off, and find out whether that is to be done for each connection."""
+        known = socket.socket(fileno=sock) if isinstance(sock, int) else sock
+        try:
+            if self._ask_no_delay:
+                self._ask_no_delay = False
+                self._set_no_delay = not has_no_delay(known)
+            if self._set_no_delay:
+                set_no_delay(known)
+        finally:
+            if known is not sock:
+                known.detach()
 
     def _fail(self, exc: OSError) -> None:
         """Stop accepting for a while when resources have run out, for good on any other error."""
@@ -133,3 +170,25 @@ class Listener:
     def _report(self, message: str, exc: BaseException, **more: Any) -> None:
         context = {"message": message, "exception": exc, "server": self._server, "socket": self.sock, **more}
         self._loop.call_exception_handler(context)
+
+
+_TRANSPARENT = {socket.AF_INET: (0, 19), socket.AF_INET6: (41, 75)}
+"""Level and number of IP_TRANSPARENT and IPV6_TRANSPARENT on Linux, ip(7); Python has no names for them before 3.14."""
+
+
+def _close(sock: socket.socket | int) -> None:
+    os.close(sock) if isinstance(sock, int) else sock.close()
+
+
+def _common_name(sock: socket.socket) -> Any:
+    """Return the address that all connections accepted by a socket have, or None if each has its own."""
+    name = sock.getsockname()
+    if sock.family not in _TRANSPARENT:
+        return name
+    if name[0] in ("0.0.0.0", "::"):
+        return None
+    try:
+        diverted = sys.platform == "linux" and sock.getsockopt(*_TRANSPARENT[sock.family])
+    except OSError:
+        diverted = False
+    return None if diverted else name

@@ -61,7 +61,8 @@ class TcpPlugin(StreamPlugin):
             if host is None and port is None:
                 raise ValueError("host and port was not specified and no sock specified")
             sock = await connected_socket(loop, host, port, **options)
-        elif host is not None or port is not None:
+            return await SocketTransport.started(loop, protocol_factory, sock, private=True)
+        if host is not None or port is not None:
             raise ValueError("host/port and sock can not be specified at the same time")
         return await SocketTransport.started(loop, protocol_factory, checked_stream_socket(sock))
 
@@ -145,7 +146,8 @@ class UnixPlugin(StreamPlugin):
             if path is None:
                 raise ValueError("no path and sock were specified")
             sock = await connect_path(loop, path)
-        elif path is not None:
+            return await SocketTransport.started(loop, protocol_factory, sock, private=True)
+        if path is not None:
             raise ValueError("path and sock can not be specified at the same time")
         return await SocketTransport.started(loop, protocol_factory, checked_unix_socket(sock))
 

@@ -1,8 +1,16 @@
-"""The transport of a connected stream socket, TCP or Unix."""
+"""The transport of a connected stream socket, TCP or Unix.
+
+Theory of operation. Whose socket it is decides how it is read and written. A socket object that a user has given may be
+closed by that user at any time; its own methods notice, a system call on the number would meet another file. A socket
+that was made here is known to the transport alone, which reads and writes the descriptor: fewer instructions for each
+request. Of an accepted connection there is not even a socket object. Making one costs more than all else that a new
+connection needs, so it is made when somebody asks for it.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import struct
 from asyncio.trsock import TransportSocket
@@ -18,7 +26,7 @@ if TYPE_CHECKING:
     from transport_abc import BaseProtocol, TransportLoop
     from transport_socket._server import Server
 
-__all__ = ["SocketTransport", "is_internet", "name_of", "set_no_delay"]
+__all__ = ["SocketTransport", "has_no_delay", "is_internet", "name_of", "set_no_delay"]
 
 _INTERNET = frozenset({socket.AF_INET, socket.AF_INET6})
 _UCRED = struct.Struct("iII")  # struct ucred of unix(7): pid, uid, gid
@@ -33,13 +41,17 @@ class SocketTransport(SendfileTransport):
     Args:
         loop: any asyncio loop.
         protocol: the receiver of the callbacks.
-        sock: a connected stream socket in non-blocking mode.
+        sock: a connected stream socket in non-blocking mode, or the descriptor of one, which is the transport's alone
+            from now on.
         context: the context in which all callbacks run; a copy of the current one by default.
         peername: the peer's address, if it is known already; asked from the socket by default.
+        sockname: our own address as the listening socket knows it. The system is asked for the real one as long as the
+            connection lives.
         server: the server that accepted the connection.
+        private: True if nobody else has the socket.
     """
 
-    __slots__ = ("_server", "_sock", "_sock_fd")
+    __slots__ = ("_bound_name", "_server", "_sock_fd", "_socket")
 
     # loop.start_tls() of the standard library, and aiohttp after it, ask for this name before they upgrade a transport.
     _start_tls_compatible = True
@@ -48,34 +60,32 @@ class SocketTransport(SendfileTransport):
         self,
         loop: TransportLoop,
         protocol: BaseProtocol | asyncio.BaseProtocol,
-        sock: socket.socket,
+        sock: socket.socket | int,
         *,
         context: Context | None = None,
         peername: Any = None,
+        sockname: Any = None,
         server: Server | None = None,
+        private: bool = False,
     ) -> None:
-        # Dask's communication over asyncio reads these two names.
-        self._sock = sock
-        self._sock_fd = fd = sock.fileno()
-        super().__init__(
-            loop,
-            protocol,
-            fd,
-            receive=sock.recv,
-            receive_into=sock.recv_into,
-            send=sock.send,
-            send_lines=sock.sendmsg,
-            context=context,
-        )
-        self._extra["sockname"] = name_of(sock.getsockname)
-        self._extra["peername"] = name_of(sock.getpeername) if peername is None else peername
+        self._bound_name = sockname
+        if isinstance(sock, int):
+            self._socket = None
+            self._sock_fd = sock
+            super().__init__(loop, protocol, sock, context=context)
+        else:
+            self._socket = sock
+            self._sock_fd = fd = sock.fileno()
+            super().__init__(loop, protocol, fd, context=context, **({} if private else _methods_of(sock)))
+            self._extra["sockname"] = name_of(sock.getsockname)
+        self._extra["peername"] = name_of(self._sock.getpeername) if peername is None else peername
         self._server = server
         if server is not None:
             server._attach(self)  # pyright: ignore[reportPrivateUsage]
 
     @classmethod
     async def started(
-        cls, loop: TransportLoop, protocol_factory: Callable[[], Any], sock: socket.socket
+        cls, loop: TransportLoop, protocol_factory: Callable[[], Any], sock: socket.socket, *, private: bool = False
     ) -> tuple[SocketTransport, Any]:
         """Make transport and protocol of a connected socket, and return after ``connection_made``.
 
@@ -87,7 +97,7 @@ class SocketTransport(SendfileTransport):
                 set_no_delay(sock)
             protocol = protocol_factory()
             waiter = loop.create_future()
-            transport = cls(loop, protocol, sock)
+            transport = cls(loop, protocol, sock, private=private)
         except BaseException:
             sock.close()
             raise
@@ -103,13 +113,27 @@ class SocketTransport(SendfileTransport):
         """Call ``connection_made`` and begin to receive, before this method returns; to be called once."""
         self._start()
 
+    @property
+    def _sock(self) -> socket.socket:
+        """Return the socket object; Dask's communication over asyncio reads this name and ``_sock_fd``."""
+        if self._socket is None:
+            if self._plain_fd < 0:
+                self._socket = socket.socket()
+                self._socket.close()
+            else:
+                self._socket = socket.socket(fileno=self._plain_fd)
+                self._socket.setblocking(False)
+        return self._socket
+
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """Return what the transport knows about its connection; see the class.
 
         What costs a system call or an object is found out when it is first asked for.
         """
         if name not in self._extra:
-            if name == "socket":
+            if name == "sockname":
+                self._extra[name] = name_of(self._sock.getsockname)
+            elif name == "socket":
                 self._extra[name] = TransportSocket(self._sock)
             elif name == "peercred":
                 self._extra[name] = _peer_credentials(self._sock)
@@ -120,10 +144,22 @@ class SocketTransport(SendfileTransport):
         self._sock.shutdown(socket.SHUT_WR)
 
     def _close_resource(self) -> None:
-        self._sock.close()
+        # Addresses outlive the connection, for whoever writes the log.
+        if "sockname" not in self._extra:
+            self._extra["sockname"] = self._bound_name or name_of(self._sock.getsockname)
+        fd, self._plain_fd = self._plain_fd, -1
+        if self._socket is not None:
+            self._socket.close()
+        elif fd >= 0:
+            os.close(fd)
         server, self._server = self._server, None
         if server is not None:
             server._detach(self)  # pyright: ignore[reportPrivateUsage]
+
+
+def _methods_of(sock: socket.socket) -> dict[str, Any]:
+    """Return how a socket that others have as well is read and written."""
+    return {"receive": sock.recv, "receive_into": sock.recv_into, "send": sock.send, "send_lines": sock.sendmsg}
 
 
 def name_of(ask: Callable[[], Any]) -> Any:
@@ -147,6 +183,14 @@ def _peer_credentials(sock: socket.socket) -> tuple[int, int, int] | None:
 def is_internet(sock: socket.socket) -> bool:
     """Tell whether a socket belongs to IPv4 or IPv6."""
     return sock.family in _INTERNET
+
+
+def has_no_delay(sock: socket.socket) -> bool:
+    """Tell whether Nagle's algorithm is off, or was never on."""
+    try:
+        return bool(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+    except OSError:  # not TCP
+        return True
 
 
 def set_no_delay(sock: socket.socket) -> None:
