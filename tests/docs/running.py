@@ -104,7 +104,7 @@ class Workplace:
         return block
 
     @contextlib.contextmanager
-    def serving(self, block: Block) -> Iterator[None]:
+    def serving(self, block: Block) -> Iterator[subprocess.Popen[bytes]]:
         """Run a server beside the body, then interrupt it as Ctrl-C does; it has to end by that, in good order."""
         if block.forerunner:
             assert self.run(self._named(block.forerunner)).returncode == 0
@@ -123,7 +123,7 @@ class Workplace:
         ):
             try:
                 self._wait_until_ready(block, process)
-                yield
+                yield process
                 assert process.poll() is None, f"the server ended by itself\n{errors.read_text()}"
             finally:
                 process.send_signal(signal.SIGINT)
