@@ -66,7 +66,8 @@ class SslPlugin(WrapperPlugin):
                 one: any.
             ssl_handshake_timeout: seconds, by default :data:`HANDSHAKE_TIMEOUT`.
             ssl_shutdown_timeout: seconds, by default :data:`SHUTDOWN_TIMEOUT`.
-            session: ``ssl_object.session`` of an earlier connection with this context, to be resumed.
+            session: ``ssl_object.session`` of an earlier connection with this context and to this ``server_hostname``,
+                to be resumed; OpenSSL verifies neither the certificate nor the name anew.
             suppress_ragged_eofs: for this connection, instead of the plug-in's and the context's setting.
 
         Raises:
