@@ -124,12 +124,14 @@ def typing(session: nox.Session) -> None:
 
 @nox.session(requires=["build"], reuse_venv=False)
 def user_types(session: nox.Session) -> None:
-    """See the types of transport-abc as its users do: its wheel alone, and strict type checkers."""
-    session.install("--no-index", "--find-links", str(DIST), "transport-abc")
-    session.install(*group("test"), *group("typing"))
-    session.run("pytest", "tests/typing", *session.posargs)
+    """See the types as users do: the wheel of transport-abc alone, then the loop's too, and strict type checkers."""
     python = str(Path(session.bin) / "python")
-    session.run("basedpyright", "--pythonpath", python, "--ignoreexternal", "--verifytypes", "transport_abc")
+    session.install(*group("test"), *group("typing"))
+    for package in ("transport-abc", "loop-selector"):
+        name = import_name(package)
+        session.install("--no-index", "--find-links", str(DIST), package)
+        session.run("pytest", "tests/typing", "-k", f"beside_{name}", *session.posargs)
+        session.run("basedpyright", "--pythonpath", python, "--ignoreexternal", "--verifytypes", name)
 
 
 @nox.session

@@ -1,15 +1,14 @@
-"""Running type checkers as a user does, where of our packages transport-abc alone can be imported."""
+"""Running type checkers as a user does, where only some of our packages can be imported."""
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import transport_abc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,11 +20,12 @@ _MYPY_LINE = re.compile(r"^(?P<name>\w+)\.py:(?P<line>\d+): error: .*\[(?P<code>
 _EXPECTED = re.compile(r"# mypy: (?P<mypy>[\w-]+), pyright: (?P<pyright>\w+)$")
 
 
-def write(folder: Path, programs: dict[str, str]) -> None:
-    """Write programs into a folder, beside nothing but transport_abc."""
+def write(folder: Path, programs: dict[str, str], packages: list[str]) -> None:
+    """Write programs into a folder, beside these packages and no other."""
     beside = folder / "packages"
     beside.mkdir()
-    (beside / "transport_abc").symlink_to(Path(transport_abc.__file__).parent)
+    for name in packages:
+        (beside / name).symlink_to(Path(str(importlib.import_module(name).__file__)).parent)
     for name, text in programs.items():
         (folder / f"{name}.py").write_text(text.lstrip("\n"))
 

@@ -345,3 +345,123 @@ class Unfinished(StreamPlugin):
 Unfinished()  # mypy: abstract, pyright: reportAbstractUsage
 Transport()  # mypy: abstract, pyright: reportAbstractUsage
 """
+
+RIGHT["extra_info_of_every_key_and_kind"] = """
+import subprocess
+from typing import Any, assert_type
+
+from transport_abc import BaseTransport, DatagramTransport, ReadTransport, SubprocessTransport, WriteTransport
+
+
+def look(datagrams: DatagramTransport, process: SubprocessTransport, reading: ReadTransport, writing: WriteTransport) -> None:
+    assert_type(process.get_extra_info("subprocess"), subprocess.Popen[bytes] | None)
+    assert_type(datagrams.get_extra_info("peercert"), dict[str, Any] | None)
+    assert_type(reading.get_extra_info("compression", "none"), str)
+    assert_type(writing.get_extra_info("cipher", ()), tuple[str, str, int] | tuple[()])
+    host, port = datagrams.get_extra_info("sockname")
+    print(host, port, reading.get_extra_info("pipe"))
+
+
+def any_key(transport: BaseTransport, key: str) -> object:
+    return transport.get_extra_info(key, None)
+"""
+
+RIGHT["duck_typed_protocol"] = """
+import asyncio
+
+from transport_abc import BaseProtocol, BaseTransport, Protocol, Transport
+
+
+class Logged:
+    def connection_lost(self, exc: Exception | None) -> None:
+        print("lost", exc)
+
+
+class Both(Logged, Protocol):
+    def connection_made(self, transport: Transport) -> None:
+        self.transport = transport
+
+
+class Anything(BaseProtocol):
+    def connection_made(self, transport: BaseTransport) -> None:
+        print(transport.get_protocol())
+
+
+assert isinstance(Both(), asyncio.Protocol)
+"""
+
+WRONG["protocol_where_asyncios_own_type_is_asked_for"] = """
+import asyncio
+
+from transport_abc import Protocol, typed
+
+
+class Echo(Protocol): ...
+
+
+def stock(protocol: asyncio.Protocol) -> None: ...
+
+
+async def main(loop: asyncio.AbstractEventLoop) -> None:
+    stock(Echo())  # mypy: arg-type, pyright: reportArgumentType
+    await typed(loop).create_server(Echo, "localhost", 1)
+"""
+
+WRONG["kinds_that_do_not_mix"] = """
+from transport_abc import BufferedProtocol, Protocol, ReadTransport, SubprocessProtocol, Transport, WriteTransport
+
+
+class Wrong(SubprocessProtocol):
+    def connection_made(self, transport: Transport) -> None: ...  # mypy: override, pyright: reportIncompatibleMethodOverride
+
+    def pipe_data_received(self, fd: str, data: bytes) -> None: ...  # mypy: override, pyright: reportIncompatibleMethodOverride
+
+
+class Narrow(Protocol):
+    def connection_made(self, transport: WriteTransport) -> None: ...
+
+
+class Buffered(BufferedProtocol):
+    def get_buffer(self, sizehint: str) -> bytearray:  # mypy: override, pyright: reportIncompatibleMethodOverride
+        return bytearray(100)
+
+    def buffer_updated(self, nbytes: int) -> str:  # mypy: override, pyright: reportIncompatibleMethodOverride
+        return "done"
+
+
+def use(reading: ReadTransport, writing: WriteTransport) -> None:
+    reading.write(b"data")  # mypy: attr-defined, pyright: reportAttributeAccessIssue
+    writing.pause_reading()  # mypy: attr-defined, pyright: reportAttributeAccessIssue
+"""
+
+WRONG["extra_info_of_another_type"] = """
+import ssl
+
+from transport_abc import Transport
+
+
+def look(transport: Transport) -> None:
+    context: ssl.SSLContext = transport.get_extra_info("sslcontext")  # mypy: assignment, pyright: reportAssignmentType
+    cipher: str = transport.get_extra_info("cipher", "none")  # mypy: assignment, pyright: reportAssignmentType
+    transport.get_extra_info()  # mypy: call-overload, pyright: reportCallIssue
+    transport.get_extra_info("ssl_object").version()  # mypy: union-attr, pyright: reportOptionalMemberAccess
+    print(context, cipher)
+"""
+
+WRONG["other_overrides"] = """
+from transport_abc import DatagramProtocol, Protocol
+
+
+class Wrong(DatagramProtocol):
+    def datagram_received(self, data: bytes) -> None: ...  # mypy: override, pyright: reportIncompatibleMethodOverride
+
+    def error_received(self, exc: ValueError) -> None: ...  # mypy: override, pyright: reportIncompatibleMethodOverride
+
+
+class AlsoWrong(Protocol):
+    def connection_lost(self, exc: OSError) -> None: ...  # mypy: override, pyright: reportIncompatibleMethodOverride
+
+    def pause_writing(self, size: int) -> None: ...  # mypy: override, pyright: reportIncompatibleMethodOverride
+
+    data_received = 1  # mypy: assignment, pyright: reportAssignmentType
+"""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.transport_abc import documented
-from tests.typing import checkers
-from tests.typing.programs import RIGHT, WRONG
+from tests.typing import checkers, programs, programs_loop, programs_plugins
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,8 +21,30 @@ DOCUMENTED = {
     "documented_socketpair": documented.block(documented.SOURCE),
     "documented_upper": documented.block("transport_upper.py"),
 }
-PROGRAMS = {**RIGHT, **WRONG, **DOCUMENTED}
+RIGHT: dict[str, dict[str, str]] = {
+    "transport_abc": {**programs.RIGHT, **programs_plugins.RIGHT, **DOCUMENTED},
+    "loop_selector": programs_loop.RIGHT,
+}
+WRONG: dict[str, dict[str, str]] = {
+    "transport_abc": {**programs.WRONG, **programs_plugins.WRONG},
+    "loop_selector": programs_loop.WRONG,
+}
+"""The programs, by the last of the packages that they need."""
+PACKAGES = {"transport_abc": ["transport_abc"], "loop_selector": ["transport_abc", "loop_selector"]}
+"""What can be imported beside them, and nothing else."""
 CHECKERS = ["mypy", "basedpyright"]
+
+Check = Callable[[str], checkers.Errors]
+
+
+def each(groups: dict[str, dict[str, str]]) -> pytest.MarkDecorator:
+    """Give a test every program, with the package that it stands beside."""
+    values = [
+        pytest.param(package, name, id=f"{name}-beside_{package}")
+        for package, group in groups.items()
+        for name in group
+    ]
+    return pytest.mark.parametrize(("package", "name"), values)
 
 
 @pytest.fixture(scope="module", params=CHECKERS)
@@ -33,33 +56,33 @@ def checker(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def errors(checker: str, tmp_path_factory: pytest.TempPathFactory) -> checkers.Errors:
-    """Check all programs at once; a checker takes seconds to start."""
-    folder: Path = tmp_path_factory.mktemp(checker)
-    checkers.write(folder, PROGRAMS)
+def errors(checker: str, tmp_path_factory: pytest.TempPathFactory) -> Check:
+    """Check all programs of a group at once, when the first is asked for: a checker takes seconds to start."""
     run = checkers.mypy if checker == "mypy" else checkers.basedpyright
-    found, _ = run(folder)
-    return found
+
+    @functools.cache
+    def check(package: str) -> checkers.Errors:
+        for name in PACKAGES[package]:
+            pytest.importorskip(name)
+        folder: Path = tmp_path_factory.mktemp(checker)
+        checkers.write(folder, {**RIGHT[package], **WRONG[package]}, PACKAGES[package])
+        return run(folder)[0]
+
+    return check
 
 
-@pytest.mark.parametrize("name", RIGHT)
-def test_right_program_passes(name: str, errors: checkers.Errors) -> None:
-    assert errors.get(name, {}) == {}
+@each(RIGHT)
+def test_right_program_passes(package: str, name: str, errors: Check) -> None:
+    assert errors(package).get(name, {}) == {}
 
 
-@pytest.mark.parametrize("name", DOCUMENTED)
-def test_documented_transport_passes(name: str, errors: checkers.Errors) -> None:
-    assert errors.get(name, {}) == {}
-
-
-@pytest.mark.parametrize("name", WRONG)
-def test_mistakes_are_reported(name: str, checker: str, errors: checkers.Errors) -> None:
-    kind = "mypy" if checker == "mypy" else "pyright"
-    wanted = checkers.expected(WRONG[name], kind)
+@each(WRONG)
+def test_mistakes_are_reported(package: str, name: str, checker: str, errors: Check) -> None:
+    wanted = checkers.expected(WRONG[package][name], "mypy" if checker == "mypy" else "pyright")
     assert wanted, "the program expects nothing"
     # That a wrong type leads to unknown types after it goes without saying.
     found = {
         line: {code for code in codes if not code.startswith("reportUnknown")}
-        for line, codes in errors.get(name, {}).items()
+        for line, codes in errors(package).get(name, {}).items()
     }
     assert found == wanted
