@@ -128,10 +128,9 @@ def user_types(session: nox.Session) -> None:
     python = str(Path(session.bin) / "python")
     session.install(*group("test"), *group("typing"))
     for package in ("transport-abc", "loop-selector"):
-        name = import_name(package)
         session.install("--no-index", "--find-links", str(DIST), package)
-        session.run("pytest", "tests/typing", "-k", f"beside_{name}", *session.posargs)
-        session.run("basedpyright", "--pythonpath", python, "--ignoreexternal", "--verifytypes", name)
+        session.run("pytest", "tests/typing", "-k", f"beside_{import_name(package)}", *session.posargs)
+    session.run("basedpyright", "--pythonpath", python, "--ignoreexternal", "--verifytypes", "transport_abc")
 
 
 @nox.session
@@ -180,7 +179,8 @@ def compile_loop(session: nox.Session) -> Path:
     """Build the compiled wheel of the loop from its source archive, with tools that the session itself does not get."""
     wheels = COMPILED / str(session.python)
     shutil.rmtree(wheels, ignore_errors=True)
-    builder = str(Path(session.create_tmp(), "builder"))
+    # Not in nox's temporary folder: asking for that moves the tests there, where the paths of Unix sockets are too long.
+    builder = str(Path(session.virtualenv.location, "builder"))
     session.run("python", "-m", "venv", "--clear", "--without-pip", builder)
     pip = ("python", "-m", "pip", "--quiet", "--python", builder)
     session.run(*pip, "install", *group("backend"), *group("compiled"))
