@@ -179,7 +179,7 @@ def compile_loop(session: nox.Session) -> Path:
     """Build the compiled wheel of the loop from its source archive, with tools that the session itself does not get."""
     wheels = COMPILED / str(session.python)
     shutil.rmtree(wheels, ignore_errors=True)
-    # Not in nox's temporary folder: asking for that moves the tests there, where the paths of Unix sockets are too long.
+    # Not in nox's temporary folder: that would be the tests' too, and too long a path for Unix sockets.
     builder = str(Path(session.virtualenv.location, "builder"))
     session.run("python", "-m", "venv", "--clear", "--without-pip", builder)
     pip = ("python", "-m", "pip", "--quiet", "--python", builder)
