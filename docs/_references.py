@@ -14,10 +14,11 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from docutils import nodes
+
 import transport_examples
 
 if TYPE_CHECKING:
-    from docutils.nodes import Element
     from sphinx.addnodes import pending_xref
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
@@ -87,7 +88,14 @@ def _private_modules() -> set[str]:
     return {name for name in sys.modules if name.partition(".")[0] in PACKAGES and "._" in name}
 
 
-def resolve(app: Sphinx, env: BuildEnvironment, node: pending_xref, contnode: Element) -> Any:
+def set_dashes(app: Sphinx, doctree: nodes.document) -> None:
+    """Set the dash between a parameter and its description, which Sphinx writes as two hyphens."""
+    for text in [*doctree.findall(nodes.Text)]:
+        if text == " -- ":
+            text.parent.replace(text, nodes.Text(" – "))  # noqa: RUF001
+
+
+def resolve(app: Sphinx, env: BuildEnvironment, node: pending_xref, contnode: nodes.Element) -> Any:
     """Look a name up again under its public name."""
     if node.get("refdomain") != "py":
         return None

@@ -20,7 +20,7 @@ copyright = "the authors; MIT licence"  # noqa: A001 - Sphinx's name
 version = release = transport_abc.__version__
 language = "en"
 default_role = "code"
-smartquotes = False  # "--option" stays as it is
+smartquotes_action = "qe"  # no dashes, which would spoil "--option"
 toc_object_entries_show_parents = "hide"
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.intersphinx", "sphinx.ext.napoleon"]
@@ -68,5 +68,6 @@ pygments_dark_style = "native"
 def setup(app: Sphinx) -> dict[str, Any]:
     """Have names found that Sphinx does not find by itself."""
     app.connect("autodoc-process-bases", _references.public_bases)
+    app.connect("doctree-read", _references.set_dashes)
     app.connect("missing-reference", _references.resolve, priority=400)  # before intersphinx
     return {"parallel_read_safe": True, "parallel_write_safe": True}

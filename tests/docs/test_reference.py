@@ -8,6 +8,7 @@ documented there.
 from __future__ import annotations
 
 import ast
+import html
 import importlib
 import inspect
 import itertools
@@ -18,6 +19,7 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -164,6 +166,21 @@ def test_every_public_name_is_in_the_built_reference() -> None:
         if inspect.isclass(name.object) and name.is_original:
             wanted |= {f"{name.full}.{key}" for key, value in vars(name.object).items() if is_public_method(key, value)}
     assert sorted(wanted - inventory) == []
+
+
+@pytest.mark.skipif(DOCUMENTATION is None, reason="`nox -s docs` builds the documentation and looks at it")
+def test_every_link_within_the_built_documentation_leads_somewhere() -> None:
+    site = Path(DOCUMENTATION or "").resolve()
+    pages = {page: page.read_text() for page in site.rglob("*.html")}
+    anchors = {page: set(re.findall(r'\bid="([^"]+)"', text)) for page, text in pages.items()}
+    broken = []
+    for page, text in pages.items():
+        for link in map(html.unescape, re.findall(r'<(?:a|img|link)\b[^>]*(?:href|src)="([^":]+)"', text)):
+            path, _, anchor = unquote(link).partition("#")
+            target = (page.parent / path.partition("?")[0]).resolve() if path else page
+            if not target.is_file() or (anchor and anchor not in anchors.get(target, {anchor})):
+                broken.append(f"{page.relative_to(site)}: {link}")
+    assert broken == []
 
 
 def is_public_method(name: str, value: object) -> bool:
