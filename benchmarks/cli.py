@@ -44,7 +44,9 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--python", metavar="PATHS", help="interpreters, separated by commas; one table for each")
     parser.add_argument(
-        "--compiled", metavar="PATH", help="an interpreter that has the compiled build: one more column"
+        "--compiled",
+        metavar="PATHS",
+        help="interpreters that have the compiled build, separated by commas: one more column beside the same Python",
     )
     parser.add_argument("--no-strace", action="store_true", help="do not count system calls")
     parser.add_argument("--instructions", action="store_true", help="count machine instructions with valgrind (slow)")
@@ -82,14 +84,23 @@ def _chosen(globs: list[str]) -> list[Case]:
 
 def _run(told: argparse.Namespace, python: str, cases: Sequence[Case], folder: Path) -> Run:
     version, versions = machine.python_version(python)
+    compiled = _compiled(told, version)
+    if compiled is not None:
+        versions[COMPILED] = "compiled: " + ", ".join(machine.compiled_modules(compiled))
     run = Run(f"Python {version}", versions)
     with suppress(KeyboardInterrupt):  # what has been measured by then is shown
-        for result in _results(told, _bench(told, python, folder), cases):
+        for result in _results(told, _bench(told, python, compiled, folder), cases):
             run.results.append(result)
     if run.results:
         print("\n" + "\n".join(tables(run)))
         print(f"\nAims missed: {missed(run)}", flush=True)
     return run
+
+
+def _compiled(told: argparse.Namespace, version: str) -> str | None:
+    """Choose the interpreter with the compiled build that is of a version; another one would compare Pythons."""
+    offered = (told.compiled or "").split(",")
+    return next((path for path in offered if path and machine.python_version(path)[0] == version), None)
 
 
 def _results(told: argparse.Namespace, bench: Bench, cases: Sequence[Case]) -> Iterator[CaseResult]:
@@ -106,12 +117,12 @@ def _results(told: argparse.Namespace, bench: Bench, cases: Sequence[Case]) -> I
         yield result
 
 
-def _bench(told: argparse.Namespace, python: str, folder: Path) -> Bench:
+def _bench(told: argparse.Namespace, python: str, compiled: str | None, folder: Path) -> Bench:
     certificate = folder / "certificate.pem"
     issued = trustme.CA().issue_cert("127.0.0.1", "localhost")
     issued.private_key_and_cert_chain_pem.write_to_path(str(certificate))
     scale = told.scale or (0.25 if told.quick else 1.0)
-    return Bench(python, told.compiled, compiling.build(folder), certificate, machine.processors(), scale)
+    return Bench(python, compiled, compiling.build(folder), certificate, machine.processors(), scale)
 
 
 def _contestants(told: argparse.Namespace) -> list[str]:

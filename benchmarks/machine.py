@@ -49,6 +49,23 @@ def python_version(python: str) -> tuple[str, dict[str, str]]:
     return cast(tuple[str, dict[str, str]], tuple(json.loads(said)))
 
 
+def compiled_modules(python: str) -> list[str]:
+    """Ask an interpreter which modules of our loop are compiled for it.
+
+    Raises:
+        SystemExit: if there is none, as it would be measured for what it is not.
+    """
+    command = [python, "-P", "-m", "loop_selector", "doctor", "--json"]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True).stdout
+        found: list[str] = json.loads(said)["compiled"]
+    except (OSError, ValueError, KeyError) as error:
+        raise SystemExit(f"{python} cannot say which modules are compiled: {error!r}") from error
+    if not found:
+        raise SystemExit(f"expected an interpreter that has the compiled build, got the plain one of {python!r}")
+    return found
+
+
 def processors() -> tuple[int, int]:
     """Choose a processor for what is measured and another for the load; the same if there is but one."""
     allowed = sorted(os.sched_getaffinity(0))

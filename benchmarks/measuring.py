@@ -93,7 +93,7 @@ def _command(
         return _floor_command(bench, case, folder), None
     python = bench.compiled_python if contestant == COMPILED else bench.python
     if python is None:
-        raise Absent("no environment with the compiled build was named")
+        raise Absent("no environment with the compiled build for this Python was named")
     told = {
         "case": case.name,
         "contestant": contestant,
