@@ -17,12 +17,12 @@ from __future__ import annotations
 
 import ssl
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from _typeshed import ReadableBuffer
+    from _typeshed import ReadableBuffer, WriteableBuffer
 
 __all__ = ["PIECE", "RECORD", "Engine"]
 
@@ -63,7 +63,7 @@ class Engine:
         self.take = self.outgoing.read
         """Return the encrypted bytes that shall go to the peer, b"" if there are none."""
         self._read: Callable[[int], bytes] = self.sslobj.read
-        self._fill: Callable[[int, memoryview], int] = self.sslobj.read  # type: ignore[assignment]
+        self._fill: Callable[[int, WriteableBuffer], int] = self.sslobj.read  # type: ignore[assignment]
         self._encrypt = self.sslobj.write
         self._held = b""
         self._trouble: ssl.SSLError | None = None
@@ -127,32 +127,34 @@ class Engine:
         self.more = False
         return b"".join(records)
 
-    def decrypt_into(self, buffer: memoryview) -> int:
+    def decrypt_into(self, buffer: Any) -> int:
         """Put the plain text of one record into a buffer; return the number of bytes, 0 if there are none.
 
         Args:
-            buffer: a writable view of single bytes, not empty. What does not fit is put into the next one.
+            buffer: writable and not empty. What does not fit is put into the next one.
 
         Raises:
             ssl.SSLError: if the peer broke the protocol.
+            TypeError: if the buffer cannot be written to.
         """
         if self._held or self._trouble:
             return self._put_held(buffer)
         try:
-            count: int = self._fill(len(buffer), buffer)
+            count = self._fill(RECORD, buffer)
         except ssl.SSLWantReadError:
             self.more = False
             return 0
         except ssl.SSLZeroReturnError:
             count = 0
-        self.more = self.incoming.pending > 0 or (count == len(buffer) and self.sslobj.pending() > 0)
+        self.more = self.incoming.pending > 0 or (count >= len(buffer) and self.sslobj.pending() > 0)
         self.ended = not count
         return count
 
-    def _put_held(self, buffer: memoryview) -> int:
+    def _put_held(self, buffer: WriteableBuffer) -> int:
         data = self._take_held()
-        count = min(len(data), len(buffer))
-        buffer[:count] = data[:count]
+        view = memoryview(buffer).cast("B")
+        count = min(len(data), len(view))
+        view[:count] = data[:count]
         self._held = data[count:]
         return count
 

@@ -40,8 +40,8 @@ class SendingSide(WrapperTransport):
     """Collect, encrypt and send."""
 
     __slots__ = (
-        *("_answered", "_backlog", "_backlog_size", "_blocked", "_budget", "_congested", "_corked", "_engine", "_high"),
-        *("_most", "_pauses", "_writable"),
+        *("_answered", "_backlog", "_backlog_size", "_blocked", "_budget", "_congested", "_corked", "_engine"),
+        *("_farewell", "_high", "_most", "_pauses", "_writable"),
     )
 
     def __init__(self, loop: TransportLoop, protocol: BaseProtocol | asyncio.BaseProtocol, engine: Engine) -> None:
@@ -58,6 +58,7 @@ class SendingSide(WrapperTransport):
         self._high = 0
         self._pauses = 0  # reasons for which the protocol must not write
         self._answered = 0
+        self._farewell = False  # close_notify was said
 
     # -- what the protocol writes ----------------------------------------------------------------------------------
 
