@@ -83,6 +83,16 @@ def test_a_later_handler_replaces_the_earlier(loop: SelectorEventLoop) -> None:
     loop.remove_signal_handler(signal.SIGUSR1)
 
 
+def test_each_arrival_has_its_place_among_the_callbacks_of_a_turn(loop: SelectorEventLoop) -> None:
+    got: list[str] = []
+    loop.add_signal_handler(signal.SIGUSR1, got.append, "signal")
+    kill(signal.SIGUSR1)
+    loop.call_soon(got.append, "callback")
+    kill(signal.SIGUSR1)
+    turn(loop)
+    assert got == ["signal", "callback", "signal"]
+
+
 def test_a_storm_neither_loses_the_wake_up_nor_spins(loop: SelectorEventLoop) -> None:
     counts = {"storm": 0, "last": 0}
 

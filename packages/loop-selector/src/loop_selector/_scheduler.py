@@ -53,7 +53,7 @@ class Clock(Protocol):
 
 
 class Runnable(Protocol):
-    """What the queue of ready callbacks holds."""
+    """What the queue of ready callbacks holds; each at most once, since a pass ends at the one that was last."""
 
     _callback: Callable[..., object] | None
     _args: Any

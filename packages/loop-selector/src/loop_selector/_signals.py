@@ -97,8 +97,9 @@ class Signals:
     def _arrived(self, signum: int, frame: object) -> None:
         """Queue the callback of a signal; called by Python in the main thread, between any two instructions."""
         handle = self.handlers.get(signum)
-        if handle is not None:
-            self._loop._ready.append(handle)
+        if handle is not None and handle._callback is not None:
+            # A handle for each arrival: the scheduler tells the last one of a pass by which object it is.
+            self._loop._ready.append(make_handle(handle._callback, handle._args, self._loop, handle._context))
             self._loop._wakeup.wake()
 
     # -- the wake-up descriptor of the process -----------------------------------------------------------------------
