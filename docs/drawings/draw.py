@@ -286,7 +286,7 @@ def event() -> Drawing:
     boxes = {
         "protocol": Box(640, 40, "your protocol\ndata_received(data)", "user", width=180),
         "wrapper": Box(640, 150, "transport-ssl, if any\nWrapperTransport: decrypt, encrypt", width=230),
-        "read": Box(480, 270, "transport package\nReadSide: one recv() an event", width=200),
+        "read": Box(480, 270, "transport package\nReadSide: recv() at most 64 KiB", width=200),
         "write": Box(750, 270, "transport package\nWriteSide: send() at once,\nor buffer, and flow control", width=200),
         "scheduler": Box(140, 270, "loop-selector\nScheduler: a turn is poll,\ncallbacks, I/O, timers", width=200),
         "kernel": Box(440, 400, "the kernel\nsockets, pipes, timers", "kernel", width=820),
