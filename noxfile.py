@@ -234,8 +234,8 @@ def run_ecosystem(session: nox.Session, *args: str) -> None:
     older = str(Path(session.virtualenv.location, "older"))
     session.install("--no-deps", "--upgrade", "--target", older, "-r", "tests/ecosystem/requirements-older.txt")
     # One case starts pytest-asyncio in a run of its own; in this one it must not touch the loops of the others.
-    # A file's cases share the servers that it starts.
-    options = ("-p", "no:asyncio", "-n", "auto", "--dist", "loadfile")
+    # A file's cases share the servers that it starts. Some start a dozen of processes, which takes a busy machine long.
+    options = ("-p", "no:asyncio", "-n", "auto", "--dist", "loadfile", "--timeout", "240")
     session.run("pytest", *options, *args, env={"ECOSYSTEM_OLDER": older})
 
 

@@ -78,7 +78,7 @@ def running(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen
         finally:
             process.terminate()
             try:
-                process.communicate(timeout=20)
+                process.communicate(timeout=60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 raise

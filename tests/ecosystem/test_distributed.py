@@ -144,7 +144,7 @@ def test_work_is_spread_over_processes_and_large_data_arrives(
             wait_for_line(worker, "working")
         client = start("-c", CLIENT, "client", *options, address)
         answer = json.loads(wait_for_line(client, '{"pids"'))
-        ended = [process.wait(timeout=20) for process in (client, *workers, scheduler)]
+        ended = [process.wait(timeout=60) for process in (client, *workers, scheduler)]
     assert answer == {**ANSWER, "pids": sorted(worker.pid for worker in workers), "comm": COMMS[comm]}
     assert ended == [0, 0, 0, 0]
 
@@ -160,7 +160,7 @@ def test_the_commands_of_dask_and_the_workers_of_nannies(
         nannies = start("dask_here.py", "worker", address, *options)
         client = start("-c", CLIENT, "client", "tcp", str(certificate_files.key.parent), address)
         answer = json.loads(wait_for_line(client, '{"pids"'))
-        ended = [process.wait(timeout=20) for process in (client, nannies, scheduler)]
+        ended = [process.wait(timeout=60) for process in (client, nannies, scheduler)]
     pids = answer.pop("pids")
     assert answer == {**ANSWER, "comm": COMMS[comm]}
     assert (len(pids), nannies.pid in pids) == (2, False)

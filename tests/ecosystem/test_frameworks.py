@@ -24,7 +24,7 @@ async def use(url: str, trust: ssl.SSLContext) -> None:
         for start in range(0, len(PAYLOAD), 100_000):
             yield PAYLOAD[start : start + 100_000]
 
-    async with httpx.AsyncClient(verify=trust, trust_env=False, timeout=20) as client:
+    async with httpx.AsyncClient(verify=trust, trust_env=False, timeout=60) as client:
         answers = await asyncio.gather(*(client.post(f"{url}/echo", content=PAYLOAD[number:]) for number in range(8)))
         assert [answer.content for answer in answers] == [PAYLOAD[number:] for number in range(8)]
         assert (await client.post(f"{url}/echo", content=parts())).content == PAYLOAD

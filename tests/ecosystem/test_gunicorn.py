@@ -79,11 +79,11 @@ def serving(folder: Path, kind: str, *options: str) -> Iterator[tuple[subprocess
         assert found is not None
         yield process, found[0].replace("127.0.0.1", "localhost")
         process.terminate()
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=60) == 0
 
 
 def client(base: str, trust: ssl.SSLContext) -> Any:
-    return httpx.AsyncClient(base_url=base, verify=trust, trust_env=False, timeout=20)
+    return httpx.AsyncClient(base_url=base, verify=trust, trust_env=False, timeout=60)
 
 
 async def workers(base: str, trust: ssl.SSLContext, wanted: int) -> set[int]:

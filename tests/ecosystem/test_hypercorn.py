@@ -49,7 +49,7 @@ def test_an_application_echoes(certificate_files: CertificateFiles, tls: bool, v
         over = asyncio.Event()
         serving = asyncio.create_task(serve(echo, config, shutdown_trigger=over.wait))
         trust = ssl.create_default_context(cafile=str(certificate_files.authority))
-        options = {"http2": version == "HTTP/2", "verify": trust, "trust_env": False, "timeout": 20}
+        options = {"http2": version == "HTTP/2", "verify": trust, "trust_env": False, "timeout": 60}
         async with httpx.AsyncClient(**options) as client:
             answers = await asyncio.gather(*(client.post(url, content=PAYLOAD[number:]) for number in range(8)))
             assert [answer.content for answer in answers] == [PAYLOAD[number:] for number in range(8)]

@@ -45,7 +45,7 @@ async def execute(client: Any, code: str) -> str:
         if message["msg_type"] == "stream":
             printed.append(message["content"]["text"])
 
-    reply = await client.execute_interactive(code, timeout=30, output_hook=hear)
+    reply = await client.execute_interactive(code, timeout=60, output_hook=hear)
     assert reply["content"]["status"] == "ok"
     return "".join(printed)
 
@@ -64,7 +64,7 @@ def test_a_kernel_runs_cells_that_await(tmp_path: Path) -> None:
         client = kernel.client()
         client.start_channels()
         try:
-            await client.wait_for_ready(timeout=40)
+            await client.wait_for_ready(timeout=60)
             for code, printed in CELLS:
                 assert await execute(client, code) == printed
         finally:

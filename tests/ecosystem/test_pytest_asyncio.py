@@ -57,6 +57,6 @@ def test_the_hook_gives_tests_and_fixtures_our_loop(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(TESTS)
     (tmp_path / "pytest.ini").write_text(SETTINGS)
     command = [sys.executable, "-m", "pytest", "-W", "error"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=50)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "4 passed" in done.stdout

@@ -22,8 +22,8 @@ def test_janus_hands_items_from_threads_to_tasks_and_back() -> None:
         there, back = janus.Queue(maxsize=5), janus.Queue(maxsize=5)
 
         def double() -> None:
-            while (item := there.sync_q.get(timeout=20)) is not None:
-                back.sync_q.put(item * 2, timeout=20)
+            while (item := there.sync_q.get(timeout=60)) is not None:
+                back.sync_q.put(item * 2, timeout=60)
 
         thread = threading.Thread(target=double)
         thread.start()
@@ -97,7 +97,7 @@ run(main(sys.argv[1] == "add_reader"))
 @pytest.mark.parametrize("how", ["add_reader", "thread"])
 def test_aiodns_asks_a_server_on_the_loop(how: str) -> None:
     library("aiodns")
-    done = subprocess.run([sys.executable, "-c", RESOLVE, how], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([sys.executable, "-c", RESOLVE, how], capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.returncode) == ("True\n", 0), done.stderr
 
 

@@ -93,7 +93,7 @@ def main(reactor):
 
 def run(program: str, folder: Path, *args: str) -> Any:
     command = [sys.executable, "-c", START + program + END, *args]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout)
 

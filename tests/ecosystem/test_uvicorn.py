@@ -83,7 +83,7 @@ def trust(certificate_files: CertificateFiles) -> ssl.SSLContext:
 
 def test_an_application_answers_requests_streams_and_threads(server: str, trust: ssl.SSLContext) -> None:
     async def main() -> None:
-        async with httpx.AsyncClient(base_url=server, verify=trust, trust_env=False, timeout=20) as client:
+        async with httpx.AsyncClient(base_url=server, verify=trust, trust_env=False, timeout=60) as client:
             assert (await client.get("/which")).text == "loop_selector.SelectorEventLoop"
             assert (await client.post("/echo", content=PAYLOAD)).content == PAYLOAD
             assert (await client.get("/stream")).content == PAYLOAD
@@ -113,7 +113,7 @@ def test_a_unix_socket_serves_the_application(tmp_path: Path) -> None:
 
     async def main() -> None:
         transport = httpx.AsyncHTTPTransport(uds=path)
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=20) as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=60) as client:
             assert (await client.post("/echo", content=PAYLOAD)).content == PAYLOAD
 
     with start(tmp_path, "--uds", path) as process:
