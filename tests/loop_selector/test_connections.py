@@ -366,6 +366,7 @@ def test_a_missing_tls_plugin_is_noticed_before_connecting(client_context: ssl.S
     def missing(name: str) -> Any:
         raise MissingTransportError(name)
 
+    assert loop._plugins is not None
     loop._plugins._load = missing  # type: ignore[method-assign]
     with pytest.raises(MissingTransportError, match="ssl"):
         loop.run_until_complete(loop.create_connection(asyncio.Protocol, "host", 443, ssl=client_context))

@@ -17,26 +17,13 @@ from contextvars import copy_context
 from heapq import heappush
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, cast
 
-from loop_selector import (
-    _connections,
-    _debug,
-    _endpoints,
-    _executor,
-    _lifecycle,
-    _reports,
-    _resolve,
-    _sendfile,
-    _sockets,
-    _tasks,
-    _tls,
-)
+from loop_selector import _debug, _lifecycle, _reports, _resolve, _sockets, _tasks
 from loop_selector._handles import Handle, TimerHandle
+from loop_selector._later import Later
 from loop_selector._pollers import Poller, default_poller
-from loop_selector._registry import Registry
 from loop_selector._scheduler import Scheduler
 from loop_selector._signals import Signals
 from loop_selector._wakeup import Wakeup
-from transport_abc import EventLoop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -45,11 +32,21 @@ if TYPE_CHECKING:
 
     from _typeshed import HasFileno
 
+    from loop_selector import _connections, _endpoints, _executor, _sendfile, _tls
     from loop_selector._readiness import Watches
-    from transport_abc import Plugin
+    from loop_selector._registry import Registry
+    from transport_abc import EventLoop, Plugin
 
     _PluginT = TypeVar("_PluginT", bound=Plugin)
     _Ts = TypeVarTuple("_Ts")
+else:
+    # A loop starts with what it needs to run callbacks; to import the rest, and what that imports, takes twice as long.
+    _connections = Later("loop_selector._connections")
+    _endpoints = Later("loop_selector._endpoints")
+    _executor = Later("loop_selector._executor")
+    _sendfile = Later("loop_selector._sendfile")
+    _tls = Later("loop_selector._tls")
+    EventLoop = asyncio.AbstractEventLoop  # as transport_abc has it
 
 __all__ = ["SelectorEventLoop"]
 
@@ -76,7 +73,7 @@ class SelectorEventLoop(EventLoop):
     ) -> None:
         self._closed = self._guarded = True  # until everything is there
         self._debug = False
-        self._plugins = Registry(transports)
+        self._plugins: Registry | None = None if transports is None else _registry_of(transports)
         if type(self).time is SelectorEventLoop.time:
             # The clock itself, without a frame of Python around it: it is read in each turn that has timers.
             # (Not by vars(self), which makes every attribute slower on 3.11 and 3.12: it gives the object a real dict.)
@@ -327,6 +324,8 @@ class SelectorEventLoop(EventLoop):
             MissingTransportError: if no plug-in of that name is installed.
             PluginError: if there is one that cannot be used.
         """
+        if self._plugins is None:
+            self._plugins = _registry_of(None)
         return self._plugins.find(name, kind)
 
     create_connection = _connections.create_connection
@@ -341,6 +340,12 @@ class SelectorEventLoop(EventLoop):
     connect_write_pipe = _endpoints.connect_write_pipe
     subprocess_exec = _endpoints.subprocess_exec
     subprocess_shell = _endpoints.subprocess_shell
+
+
+def _registry_of(given: Mapping[str, Any] | Iterable[Any] | None) -> Registry:
+    from loop_selector._registry import Registry
+
+    return Registry(given)
 
 
 def _make_poller(poller: Poller | Callable[[], Poller] | None) -> Poller:

@@ -21,7 +21,6 @@ import weakref
 from typing import TYPE_CHECKING
 
 from loop_selector._pollers import READ, WRITE
-from transport_abc import RECEIVE_BUFFER_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +52,8 @@ class Watches:
     def buffer(self) -> memoryview:
         """Return the receive buffer that all transports of the loop share; made when first asked for."""
         if self._buffer is None:
+            from transport_abc import RECEIVE_BUFFER_SIZE  # who asks for the buffer has imported it
+
             self._buffer = memoryview(bytearray(RECEIVE_BUFFER_SIZE))
         return self._buffer
 

@@ -16,6 +16,7 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from loop_selector._errors import MissingTransportError, PluginError
 from transport_abc import API_VERSION, ENTRY_POINT_GROUP, Plugin
 
 if TYPE_CHECKING:
@@ -36,24 +37,6 @@ PROVIDERS = {
     "subprocess": "transport-subprocess",
 }
 """The distributions of this family that provide the kinds asyncio knows."""
-
-
-class PluginError(RuntimeError):
-    """A plug-in is installed and cannot be used; ``__cause__`` is the reason, if it failed to load."""
-
-
-class MissingTransportError(PluginError, NotImplementedError):
-    """No plug-in of this name is installed. It is a NotImplementedError, as asyncio's own loops raise.
-
-    Attributes:
-        kind: the name that was looked up.
-        distribution: the name of the package to install, where it is known.
-    """
-
-    def __init__(self, message: str, kind: str = "", distribution: str | None = None) -> None:
-        super().__init__(message)
-        self.kind = kind
-        self.distribution = distribution
 
 
 @dataclass(frozen=True)
