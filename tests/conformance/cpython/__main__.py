@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not suite.is_available():
         print(suite.HOW_TO_GET)
         return NOT_AVAILABLE
-    entries = [] if options.everything else expectations.read()
+    entries = [] if options.everything else expectations.read(options.list)
     found = suite.load(options.select)
     ids = [test for tests in found.tests.values() for test in tests]
     if not ids:
@@ -75,7 +75,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--loop", choices=swap.LOOPS, default=swap.LOOPS[0])
     parser.add_argument("--jobs", type=int, default=2, help="processes at a time (default: 2)")
     parser.add_argument("--limit", type=float, default=60, help="seconds that one test may take (default: 60)")
-    parser.add_argument("--everything", action="store_true", help="run also what differences.toml leaves out")
+    parser.add_argument("--list", type=Path, default=expectations.FILE, metavar="FILE", help="read another list")
+    parser.add_argument("--everything", action="store_true", help="read no list, run also what it leaves out")
     parser.add_argument("--report", metavar="FILE", help="write what became of each test, a line of JSON each")
     parser.add_argument("-v", "--verbose", action="store_true", help="say when each part is done")
     return parser

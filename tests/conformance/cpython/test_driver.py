@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -91,6 +93,33 @@ def test_tests_run_on_the_loop_that_is_asked_for(loop: str, capsys: pytest.Captu
     passed, no_loop, failed = capsys.readouterr().out.splitlines()[-1].split()[1:4]
     assert int(passed) >= 6
     assert (no_loop, failed) == ("-", "-")
+
+
+@needs_suite
+def test_a_run_fails_when_a_test_on_the_list_of_differences_passes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, test = tmp_path / "list.toml", "test_threads.ToThreadTests.test_to_thread"
+    file.write_text(f'[[reason]]\nkind = "difference"\nwhy = "x"\ntests = ["{test}"]\n')
+    assert main(["--list", str(file), test]) == 1
+    assert f"PASSES {test}: it is listed as a difference; take it off the list" in capsys.readouterr().out
+
+
+def test_an_interpreter_without_the_tests_says_where_they_are_to_be_had() -> None:
+    program = (
+        "import sys; sys.modules['test'] = None; from tests.conformance.cpython.__main__ import main; exit(main([]))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=runner.ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (5, "")
+    assert "comes without its test package (test.test_asyncio), so nothing was run" in done.stdout
+    assert f"libpython{sys.version_info[0]}.{sys.version_info[1]}-testsuite" in done.stdout
+
+
+@needs_suite
+def test_a_mock_that_a_test_puts_into_asyncio_is_seen_by_our_loop(capsys: pytest.CaptureFixture[str]) -> None:
+    test = "test_base_events.BaseEventLoopWithSelectorTests.test_create_connection_ip_addr"
+    assert main([test]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].split()[1] == "1"
 
 
 @needs_suite
