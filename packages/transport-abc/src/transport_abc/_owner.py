@@ -36,8 +36,8 @@ class DescriptorOwner(Endpoint):
     )
 
     _fd: int
-    _plain_fd: int
-    """The descriptor if os.read and os.write may be used on it, else -1; see :class:`DescriptorTransport`."""
+    _plain_fd: int | None
+    """The descriptor if os.read and os.write may be used on it, else None; see :class:`DescriptorTransport`."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class DescriptorOwner(Endpoint):
         context: Context | None = None,
         extra: Mapping[str, Any] | None = None,
     ) -> None:
-        self._plain_fd = -1
+        self._plain_fd = None
         self._receive: Callable[[int], bytes]
         self._receive_into: Callable[[Any], int]
         self._paused = self._started = self._eof_received = self._buffered = False

@@ -97,7 +97,7 @@ class ReadSide(DescriptorOwner, ReadTransport):
         pieces = _MOST_PIECES
         while True:
             try:
-                data = self._receive(RECEIVE_LIMIT) if fd < 0 else _read(fd, RECEIVE_LIMIT)
+                data = self._receive(RECEIVE_LIMIT) if fd is None else _read(fd, RECEIVE_LIMIT)
             except (BlockingIOError, InterruptedError):
                 return
             except (KeyboardInterrupt, SystemExit):
@@ -105,7 +105,8 @@ class ReadSide(DescriptorOwner, ReadTransport):
             except BaseException as exc:
                 self._fail(exc, "Fatal read error on transport")
                 return
-            if not data:
+            size = len(data)
+            if not size:
                 self._at_eof()
                 return
             try:
@@ -114,7 +115,7 @@ class ReadSide(DescriptorOwner, ReadTransport):
                 raise
             except BaseException as exc:
                 self._callback_failed("data_received", exc)
-            if len(data) != RECEIVE_LIMIT:
+            if size != RECEIVE_LIMIT:
                 return
             pieces -= 1
             if not pieces or self._buffered or not self.is_reading():
@@ -127,7 +128,8 @@ class ReadSide(DescriptorOwner, ReadTransport):
         if self._closing:  # get_buffer() failed, or it closed the transport
             return
         try:
-            nbytes = self._receive_into(buffer) if self._plain_fd < 0 else os.readv(self._plain_fd, (buffer,))
+            fd = self._plain_fd
+            nbytes = self._receive_into(buffer) if fd is None else os.readv(fd, (buffer,))
         except (BlockingIOError, InterruptedError):
             return
         except (KeyboardInterrupt, SystemExit):

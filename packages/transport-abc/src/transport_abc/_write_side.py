@@ -72,7 +72,7 @@ class WriteSide(DescriptorOwner, FlowControl, WriteTransport):
         if self._direct and type(data) is bytes:
             fd = self._plain_fd
             try:
-                sent = self._send(data) if fd < 0 else _write(fd, data)
+                sent = self._send(data) if fd is None else _write(fd, data)
             except (BlockingIOError, InterruptedError):
                 sent = 0
             except OSError as exc:
@@ -129,9 +129,9 @@ class WriteSide(DescriptorOwner, FlowControl, WriteTransport):
         """Send one piece or several with one system call, and return how many bytes were taken."""
         fd = self._plain_fd
         if len(chunks) == 1:
-            return self._send(chunks[0]) if fd < 0 else _write(fd, chunks[0])
+            return self._send(chunks[0]) if fd is None else _write(fd, chunks[0])
         some = [*islice(chunks, _IOV_MAX)]
-        return self._send_lines(some) if fd < 0 else os.writev(fd, some)
+        return self._send_lines(some) if fd is None else os.writev(fd, some)
 
     def _keep(self, *chunks: bytes | memoryview) -> None:
         """Buffer immutable pieces, to be sent when the descriptor becomes writable."""

@@ -67,7 +67,7 @@ class DatagramSocketTransport(  # pyright: ignore[reportIncompatibleMethodOverri
     # Slots for the reason that the bases have them; users find a __dict__ all the same.
     __slots__ = (
         *("_sock", "_sock_fd", "_fd", "_connected", "_address", "_check_address", "_known", "_reading", "_burst"),
-        *("_direct", "_buffer", "_buffer_size", "_timer", "_receive"),
+        *("_direct", "_buffer", "_buffer_size", "_timer", "_receive", "_may_answer", "_source"),
     )
 
     def __init__(
@@ -93,6 +93,9 @@ class DatagramSocketTransport(  # pyright: ignore[reportIncompatibleMethodOverri
         self._address = peer if self._connected else address
         self._check_address = checker_of(sock.family)
         self._known: dict[Any, Any] = {}  # what was given to sendto() before, and what it means
+        # An answer to the last datagram goes to the very object that its source was given as: nothing to be checked.
+        self._may_answer = self._address is None and self._receive is not None
+        self._source: Any = None
         self._extra["sockname"] = name_of(sock.getsockname)
         self._extra["peername"] = peer
         self._readiness.claim(self._fd, self)
@@ -152,7 +155,13 @@ class DatagramSocketTransport(  # pyright: ignore[reportIncompatibleMethodOverri
             except OSError as exc:
                 self._call("error_received", exc)
             else:
-                self._deliver(data, addr)
+                self._source = addr
+                try:
+                    self._protocol.datagram_received(data, addr)
+                except (KeyboardInterrupt, SystemExit):
+                    raise
+                except BaseException as exc:
+                    self._callback_failed("datagram_received", exc)
             if self._closing:
                 return
         self._burst = more(self._burst)
@@ -162,14 +171,6 @@ class DatagramSocketTransport(  # pyright: ignore[reportIncompatibleMethodOverri
         view = self._readiness.buffer
         nbytes, addr = self._sock.recvfrom_into(view)
         return view[:nbytes].tobytes(), addr
-
-    def _deliver(self, data: bytes, addr: Any) -> None:
-        try:
-            self._protocol.datagram_received(data, addr)
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as exc:
-            self._callback_failed("datagram_received", exc)
 
     # -- sending ---------------------------------------------------------------------------------------------------
 
@@ -186,10 +187,13 @@ class DatagramSocketTransport(  # pyright: ignore[reportIncompatibleMethodOverri
         """
         if type(data) is not bytes:
             data = _contiguous(data)
-        try:
-            to = self._known[addr]
-        except (KeyError, TypeError):
-            to = self._learn(addr)
+        if self._may_answer and addr is self._source and addr is not None:
+            to = addr
+        else:
+            try:
+                to = self._known[addr]
+            except (KeyError, TypeError):
+                to = self._learn(addr)
         if not self._direct:
             self._enqueue(data, to)
             return

@@ -117,7 +117,7 @@ class SocketTransport(SendfileTransport):
     def _sock(self) -> socket.socket:
         """Return the socket object; Dask's communication over asyncio reads this name and ``_sock_fd``."""
         if self._socket is None:
-            if self._plain_fd < 0:
+            if self._plain_fd is None:
                 self._socket = socket.socket()
                 self._socket.close()
             else:
@@ -147,10 +147,10 @@ class SocketTransport(SendfileTransport):
         # Addresses outlive the connection, for whoever writes the log.
         if "sockname" not in self._extra:
             self._extra["sockname"] = self._bound_name or name_of(self._sock.getsockname)
-        fd, self._plain_fd = self._plain_fd, -1
+        fd, self._plain_fd = self._plain_fd, None
         if self._socket is not None:
             self._socket.close()
-        elif fd >= 0:
+        elif fd is not None:
             os.close(fd)
         server, self._server = self._server, None
         if server is not None:
