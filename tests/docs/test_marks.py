@@ -84,7 +84,9 @@ def test_server_that_ends_by_itself_is_found(program: str, tmp_path: Path) -> No
 
 
 def test_server_that_fails_when_it_is_interrupted_is_found(tmp_path: Path) -> None:
-    program = "import time\nprint('ready', flush=True)\ntry: time.sleep(60)\nexcept KeyboardInterrupt: 1 / 0"
+    program = (
+        "import time\ntry:\n    print('ready', flush=True)\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    1 / 0"
+    )
     with pytest.raises(AssertionError, match="ZeroDivisionError"):
         check_server(block("python server", program), tmp_path)
 
