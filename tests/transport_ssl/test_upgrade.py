@@ -322,6 +322,36 @@ def test_tls_in_the_tls_of_asyncio(run: Run, authority: Authority) -> None:
     run(main())
 
 
+@pytest.mark.parametrize("ours", ["client", "server"])
+def test_the_start_tls_of_asyncio_is_a_peer(authority: Authority, ours: str) -> None:
+    """One connection, upgraded by asyncio at one end and by the plug-in at the other."""
+
+    async def main() -> None:
+        loop, near, far = asyncio.get_running_loop(), Recorder(), Recorder()
+        server = await loop.create_server(lambda: far, HOST, 0)
+        plain, _ = await loop.create_connection(lambda: near, *server.sockets[0].getsockname())
+        await far.called("connection_made")
+        if ours == "client":
+            client = upgrade(plain, near, authority.client(), server_side=False)
+            other = loop.start_tls(far.transport, far, authority.server(), server_side=True)
+        else:
+            client = loop.start_tls(plain, near, authority.client(), server_hostname=HOST)
+            other = upgrade(far.transport, far, authority.server(), server_side=True)
+        transport, far_transport = await asyncio.gather(client, other)
+        data = os.urandom(300_000)
+        transport.write(data)
+        far_transport.write(data)
+        await near.received(len(data))
+        await far.received(len(data))
+        assert near.data == far.data == data
+        transport.close()
+        assert await near.lost() is None
+        assert await far.lost() is None
+        server.close()
+
+    asyncio.run(asyncio.wait_for(main(), 20))
+
+
 def test_over_unix_sockets(run: Run, authority: Authority, tmp_path: Path) -> None:
     async def main() -> None:
         loop = get_running_loop()
