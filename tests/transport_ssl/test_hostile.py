@@ -70,7 +70,7 @@ async def attacker(
 async def attacker_beside(
     authority: Authority, folder: Path, server: Recorder
 ) -> AsyncIterator[tuple[socket.socket, Forge]]:
-    """Shake hands over a pair of Unix sockets: TCP repeats, later and later, what a small full buffer had no room for."""
+    """Shake hands over Unix sockets: TCP repeats, later and later, what a small full buffer had no room for."""
     loop = get_running_loop()
     near, far = socket.socketpair()
     far.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)

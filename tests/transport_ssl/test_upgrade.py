@@ -327,7 +327,8 @@ def test_the_start_tls_of_asyncio_is_a_peer(authority: Authority, ours: str) -> 
     """One connection, upgraded by asyncio at one end and by the plug-in at the other."""
 
     async def main() -> None:
-        loop, near, far = asyncio.get_running_loop(), Recorder(), Recorder()
+        loop: Any = asyncio.get_running_loop()
+        near, far = Recorder(), Recorder()
         server = await loop.create_server(lambda: far, HOST, 0)
         plain, _ = await loop.create_connection(lambda: near, *server.sockets[0].getsockname())
         await far.called("connection_made")
