@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from concurrent.futures import CancelledError, Future, InvalidStateError, ProcessPoolExecutor, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -33,6 +33,95 @@ def test_another_executor_can_be_the_default_or_be_given(loop: SelectorEventLoop
         return [first.partition("_")[0], second.partition("_")[0]]
 
     assert loop.run_until_complete(main()) == ["given", "default"]
+
+
+def test_a_call_that_has_not_begun_is_cancelled_with_its_future(loop: SelectorEventLoop) -> None:
+    called: list[int] = []
+    release = threading.Event()
+
+    async def main() -> None:
+        with ThreadPoolExecutor(1) as executor:
+            first = loop.run_in_executor(executor, release.wait)
+            second = loop.run_in_executor(executor, called.append, 2)
+            second.cancel()
+            await asyncio.wait([second])
+            release.set()
+            assert await first
+
+    loop.run_until_complete(main())
+    assert called == []
+
+
+def test_what_a_cancelled_call_comes_to_is_dropped(loop: SelectorEventLoop) -> None:
+    begun, release = threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        release.wait()
+
+    async def main() -> None:
+        with ThreadPoolExecutor(1) as executor:
+            future = loop.run_in_executor(executor, work)
+            await loop.run_in_executor(None, begun.wait)
+            future.cancel()
+            release.set()
+        with pytest.raises(asyncio.CancelledError):
+            await future
+        await loop.shutdown_default_executor()
+
+    loop.run_until_complete(main())
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected"),
+    [
+        (CancelledError("a"), asyncio.CancelledError),
+        (InvalidStateError("a"), asyncio.InvalidStateError),
+        (TimeoutError("a"), TimeoutError),
+    ],
+)
+def test_errors_of_threads_become_those_of_asyncio(
+    loop: SelectorEventLoop, raised: Exception, expected: type[BaseException]
+) -> None:
+    def fail() -> None:
+        raise raised
+
+    async def main() -> None:
+        with pytest.raises(expected) as caught:
+            await loop.run_in_executor(None, fail)
+        assert type(caught.value) is expected
+        assert caught.value.args == ("a",)
+        await loop.shutdown_default_executor()
+
+    loop.run_until_complete(main())
+
+
+def test_an_executor_that_drops_a_call_cancels_its_future(loop: SelectorEventLoop) -> None:
+    release = threading.Event()
+
+    async def main() -> None:
+        executor = ThreadPoolExecutor(1)
+        first = loop.run_in_executor(executor, release.wait)
+        second = loop.run_in_executor(executor, print)
+        executor.shutdown(wait=False, cancel_futures=True)
+        with pytest.raises(asyncio.CancelledError):
+            await second
+        release.set()
+        assert await first
+        executor.shutdown()
+
+    loop.run_until_complete(main())
+
+
+def test_an_executor_may_return_a_future_of_the_loop(loop: SelectorEventLoop) -> None:
+    class Direct(ThreadPoolExecutor):
+        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+            future = loop.create_future()
+            future.set_result(fn(*args, **kwargs))
+            return cast("Future[Any]", future)
+
+    with Direct(1) as executor:
+        assert loop.run_until_complete(loop.run_in_executor(executor, int, "7")) == 7
 
 
 def test_a_default_executor_must_have_threads(loop: SelectorEventLoop) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import threading
 import warnings
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
+from concurrent.futures import CancelledError, Future, InvalidStateError, ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,12 +30,19 @@ def run_in_executor(
     Raises:
         RuntimeError: if the loop is closed or its default executor was shut down.
     """
-    loop._check_closed()
-    if loop._debug:
+    if loop._guarded:
+        loop._check_closed()
         loop._check_callback(func, "run_in_executor")
     if executor is None:
         executor = _default_executor(loop)
-    return asyncio.wrap_future(executor.submit(func, *args), loop=loop)
+    source = executor.submit(func, *args)
+    if not isinstance(source, Future):
+        return asyncio.wrap_future(source, loop=loop)  # of an executor of its own kind; may be a future of the loop
+    # The same as wrap_future() does for any two futures, in half the time as it is known what these two are.
+    future = loop.create_future()
+    future.add_done_callback(partial(_withdraw, source))
+    source.add_done_callback(partial(_announce, loop, future))
+    return future
 
 
 def _default_executor(loop: SelectorEventLoop) -> ThreadPoolExecutor:
@@ -43,6 +51,41 @@ def _default_executor(loop: SelectorEventLoop) -> ThreadPoolExecutor:
     if loop._default_executor is None:
         loop._default_executor = ThreadPoolExecutor(thread_name_prefix="asyncio")
     return loop._default_executor
+
+
+def _withdraw(source: Future[Any], future: asyncio.Future[Any]) -> None:
+    """Cancel a call that has not begun, when nobody waits for it any more."""
+    if future.cancelled():
+        source.cancel()
+
+
+def _announce(loop: SelectorEventLoop, future: asyncio.Future[Any], source: Future[Any]) -> None:
+    """Have the loop take what a call came to; runs in the thread that made the call."""
+    if not loop._closed:
+        loop.call_soon_threadsafe(_take, future, source)
+
+
+def _take(future: asyncio.Future[Any], source: Future[Any]) -> None:
+    """Give a future what a call came to."""
+    if future.done():  # cancelled meanwhile
+        return
+    if source.cancelled():
+        future.cancel()
+        return
+    error = source.exception()
+    if error is None:
+        future.set_result(source.result())
+    else:
+        future.set_exception(_as_of_asyncio(error))
+
+
+def _as_of_asyncio(error: BaseException) -> BaseException:
+    """Turn an error of concurrent.futures itself into the one of asyncio that says the same."""
+    if type(error) is CancelledError:
+        return asyncio.CancelledError(*error.args).with_traceback(error.__traceback__)
+    if type(error) is InvalidStateError:
+        return asyncio.InvalidStateError(*error.args).with_traceback(error.__traceback__)
+    return error
 
 
 def set_default_executor(loop: SelectorEventLoop, executor: Executor) -> None:
