@@ -69,4 +69,5 @@ class DescriptorTransport(ReadSide, WriteSide, Transport):
             self._send_lines = send_lines
 
     def _stop_receiving(self) -> None:
-        self._stop_reading()
+        if not self._eof_received:  # else it was stopped then
+            self._stop_reading()

@@ -53,7 +53,7 @@ class ReadSide(DescriptorOwner, ReadTransport):
 
     def set_protocol(self, protocol: BaseProtocol | asyncio.BaseProtocol) -> None:
         """Give the callbacks that follow to another protocol, which may be of the other kind of receiving."""
-        super().set_protocol(protocol)
+        self._protocol = protocol
         buffered = _is_buffered(protocol)
         if buffered is not self._buffered:
             self._buffered = buffered

@@ -77,7 +77,7 @@ class Listener:
             set_no_delay(sock)
             self._ask_no_delay = True
         self._retry: asyncio.TimerHandle | None = None
-        self._short = False
+        self._short = self._closed = False
         self._burst = ONE
 
     def start(self) -> None:
@@ -86,6 +86,7 @@ class Listener:
 
     def close(self) -> None:
         """Accept no more and close the socket."""
+        self._closed = True
         if self._retry is not None:
             self._retry.cancel()
             self._retry = None
@@ -106,7 +107,7 @@ class Listener:
                 return
             self._short = False
             self._make_transport(sock, peer)
-            if not self._server.is_serving():  # closed by a protocol, and with it this socket
+            if self._closed:  # by a protocol
                 return
         self._burst = more(self._burst)
 
