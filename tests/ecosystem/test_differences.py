@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
+import signal
+import socket
 import ssl
 import sys
 from collections.abc import Callable, Coroutine
@@ -13,10 +16,19 @@ from typing import Any
 import pytest
 
 from loop_selector import SelectorEventLoop, new_event_loop
+from tests.ecosystem.support import library
 from tests.support import Certificates
+
+uvloop = library("uvloop")
 
 Loop = Callable[[], asyncio.AbstractEventLoop]
 LOOPS = pytest.mark.parametrize("factory", [new_event_loop, asyncio.new_event_loop], ids=["ours", "asyncio"])
+WITH_UVLOOP = pytest.mark.parametrize("name", ["ours", "asyncio", "uvloop"])
+FACTORIES: dict[str, Loop] = {
+    "ours": new_event_loop,
+    "asyncio": asyncio.new_event_loop,
+    "uvloop": uvloop.new_event_loop,
+}
 VARIABLE = contextvars.ContextVar("VARIABLE", default="the connection's")
 
 
@@ -157,3 +169,139 @@ def test_a_server_removes_its_unix_socket(tmp_path: Path, factory: Loop) -> None
 
     run(factory, main())
     assert path.exists() == (factory is not new_event_loop and sys.version_info < (3, 13))
+
+
+@LOOPS
+def test_a_connection_made_that_raises(factory: Loop) -> None:
+    class Raises(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            1 / 0  # noqa: B018
+
+        def data_received(self, data: bytes) -> None:
+            goes_on.set()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            ended.append(exc)
+            lost.set()
+
+    async def main() -> None:
+        async with await asyncio.get_running_loop().create_server(Raises, "127.0.0.1", 0) as server:
+            _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            if factory is not new_event_loop:
+                writer.write(b"x")
+                await goes_on.wait()
+                writer.close()
+            await lost.wait()
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+    ended: list[Exception | None] = []
+    goes_on, lost = asyncio.Event(), asyncio.Event()
+    assert len(run(factory, main())) == 1
+    assert [type(exc) for exc in ended] == [ZeroDivisionError if factory is new_event_loop else type(None)]
+
+
+@WITH_UVLOOP
+def test_a_datagram_to_a_host_name(name: str) -> None:
+    received: list[bytes] = []
+
+    class Receive(asyncio.DatagramProtocol):
+        def datagram_received(self, data: bytes, addr: object) -> None:
+            received.append(data)
+            arrived.set()
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        one, _ = await loop.create_datagram_endpoint(Receive, ("127.0.0.1", 0))
+        two, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, ("127.0.0.1", 0))
+        port = one.get_extra_info("sockname")[1]
+        if name == "asyncio":
+            two.sendto(b"resolved", ("localhost", port))
+            await arrived.wait()
+        else:
+            with pytest.raises(ValueError, match=r"host names have to be resolved before|DNS lookup"):
+                two.sendto(b"resolved", ("localhost", port))
+        one.close()
+        two.close()
+        await asyncio.sleep(0)
+
+    arrived = asyncio.Event()
+    run(FACTORIES[name], main())
+    assert received == ([b"resolved"] if name == "asyncio" else [])
+
+
+@WITH_UVLOOP
+def test_a_tls_peer_that_never_answers_the_farewell(certificates: Certificates, name: str) -> None:
+    class Closes(asyncio.Protocol):
+        def connection_made(self, transport: Any) -> None:
+            transport.write(b"all")
+            transport.close()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            ended.append(exc)
+            lost.set()
+
+    def connect(address: tuple[str, int]) -> ssl.SSLSocket:
+        return certificates.client.wrap_socket(socket.create_connection(address, 20), server_hostname="localhost")
+
+    async def main() -> None:
+        options: dict[str, Any] = {"ssl": certificates.server, "ssl_shutdown_timeout": 0.1}
+        async with await asyncio.get_running_loop().create_server(Closes, "127.0.0.1", 0, **options) as server:
+            with await asyncio.to_thread(connect, server.sockets[0].getsockname()):
+                await lost.wait()
+
+    ended: list[Exception | None] = []
+    lost = asyncio.Event()
+    run(FACTORIES[name], main())
+    assert [str(exc) for exc in ended] == ["None" if name == "ours" else "SSL shutdown timed out"]
+
+
+@WITH_UVLOOP
+def test_a_handler_for_sigchld(name: str) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        if name == "uvloop":
+            with pytest.raises(RuntimeError, match="SIGCHLD"):
+                loop.add_signal_handler(signal.SIGCHLD, print)
+        else:
+            loop.add_signal_handler(signal.SIGCHLD, print)
+            assert loop.remove_signal_handler(signal.SIGCHLD)
+
+    run(FACTORIES[name], main())
+
+
+@pytest.mark.parametrize("name", ["ours", "uvloop"])  # on asyncio the wait would not end
+def test_a_socket_that_is_closed_while_sock_recv_waits(name: str) -> None:
+    async def main() -> None:
+        near, far = socket.socketpair()
+        with near, far:
+            near.setblocking(False)
+            waiting = asyncio.create_task(asyncio.get_running_loop().sock_recv(near, 10))
+            await asyncio.sleep(0)
+            near.close()
+            if name == "uvloop":
+                far.send(b"late")
+                assert await waiting == b"late"
+            else:
+                with pytest.raises(OSError, match="closed meanwhile"):
+                    await waiting
+
+    run(FACTORIES[name], main())
+
+
+@WITH_UVLOOP
+def test_replacing_a_method_of_a_transport(name: str) -> None:
+    async def main() -> None:
+        made = await asyncio.get_running_loop().create_datagram_endpoint(asyncio.DatagramProtocol, ("127.0.0.1", 0))
+        transport: Any = made[0]
+        if name == "uvloop":
+            with pytest.raises(AttributeError):
+                transport.sendto = print
+        else:
+            transport.sendto = print
+            assert transport.sendto is print
+        transport.close()
+        await asyncio.sleep(0)
+
+    run(FACTORIES[name], main())
