@@ -51,7 +51,9 @@ class SocketTransport(SendfileTransport):
         private: True if nobody else has the socket.
     """
 
-    __slots__ = ("_bound_name", "_server", "_sock_fd", "_socket")
+    __slots__ = ("_bound_name", "_known", "_peername", "_server", "_sock_fd", "_socket")
+
+    _known: dict[str, Any] | None
 
     # loop.start_tls() of the standard library, and aiohttp after it, ask for this name before they upgrade a transport.
     _start_tls_compatible = True
@@ -69,6 +71,7 @@ class SocketTransport(SendfileTransport):
         private: bool = False,
     ) -> None:
         self._bound_name = sockname
+        self._peername = peername
         if isinstance(sock, int):
             self._socket = None
             self._sock_fd = sock
@@ -77,8 +80,9 @@ class SocketTransport(SendfileTransport):
             self._socket = sock
             self._sock_fd = fd = sock.fileno()
             super().__init__(loop, protocol, fd, context=context, **({} if private else _methods_of(sock)))
-            self._extra["sockname"] = name_of(sock.getsockname)
-        self._extra["peername"] = name_of(self._sock.getpeername) if peername is None else peername
+            self._bound_name = name_of(sock.getsockname)
+        if peername is None:
+            self._peername = name_of(self._sock.getpeername)
         self._server = server
         if server is not None:
             server._attach(self)  # pyright: ignore[reportPrivateUsage]
@@ -114,6 +118,17 @@ class SocketTransport(SendfileTransport):
         self._start()
 
     @property
+    def _extra(self) -> dict[str, Any]:
+        """Return what is known of the connection; an idle one need not have a dictionary, which takes much memory."""
+        if self._known is None:
+            self._known = {"peername": self._peername}
+        return self._known
+
+    @_extra.setter
+    def _extra(self, extra: dict[str, Any]) -> None:
+        self._known = extra or None
+
+    @property
     def _sock(self) -> socket.socket:
         """Return the socket object; Dask's communication over asyncio reads this name and ``_sock_fd``."""
         if self._socket is None:
@@ -132,7 +147,7 @@ class SocketTransport(SendfileTransport):
         """
         if name not in self._extra:
             if name == "sockname":
-                self._extra[name] = name_of(self._sock.getsockname)
+                self._extra[name] = name_of(self._sock.getsockname) or self._bound_name
             elif name == "socket":
                 self._extra[name] = TransportSocket(self._sock)
             elif name == "peercred":
@@ -144,9 +159,8 @@ class SocketTransport(SendfileTransport):
         self._sock.shutdown(socket.SHUT_WR)
 
     def _close_resource(self) -> None:
-        # Addresses outlive the connection, for whoever writes the log.
-        if "sockname" not in self._extra:
-            self._extra["sockname"] = self._bound_name or name_of(self._sock.getsockname)
+        if self._bound_name is None:  # addresses outlive the connection, for whoever writes the log
+            self._bound_name = name_of(self._sock.getsockname)
         fd, self._plain_fd = self._plain_fd, None
         if self._socket is not None:
             self._socket.close()
