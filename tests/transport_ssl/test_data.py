@@ -155,6 +155,28 @@ def test_a_paused_transport_stops_reading_from_the_network(run: Run, authority: 
     run(main())
 
 
+def test_what_is_kept_for_a_paused_protocol_is_bounded_also_if_much_has_come_at_once(
+    run: Run, authority: Authority
+) -> None:
+    async def main() -> None:
+        near = Recorder()
+        async with peer_of(near, authority) as (transport, peer):
+            size = 40 * RECORD
+            transport.pause_reading()
+            sending = asyncio.create_task(
+                in_thread(peer.write, bytes(size))
+            )  # waits in the kernel, all of it if it can
+            near.react("data_received", lambda data: transport.pause_reading())
+            while len(near.data) < size:
+                before = len(near.data)
+                transport.resume_reading()
+                await near.received(before + 1)
+                assert transport._engine.incoming.pending <= 4 * RECORD
+            await sending
+
+    run(main())
+
+
 def test_pausing_in_the_middle_of_what_was_received_delivers_the_rest_later(run: Run, authority: Authority) -> None:
     async def main() -> None:
         near = BufferedRecorder(bytearray(4), buffer_updated=lambda count: near.transport.pause_reading())

@@ -9,7 +9,8 @@ returns, so nothing decrypted is ever kept. When the protocol pauses in the midd
 engine, and the transport below is paused.
 
 A transport of this project hands over ``bytes``, at most 64 KiB, whose memory is free for the next when the call is
-over. Being asked for a buffer, as a BufferedProtocol is, saves no allocation and costs 2500 instructions a request.
+over. Being asked for a buffer, as a BufferedProtocol is, saves no allocation and costs 2500 instructions a request. On
+transports of others it bounds what is received: see :mod:`transport_ssl._foreign`.
 
 Ending. ``close`` says ``close_notify`` after the last byte, drops what comes from then on, and waits for the peer's;
 one deadline, which nothing prolongs, ends the wait. A connection that ends without the peer's ``close_notify`` may have
@@ -24,6 +25,7 @@ import ssl
 from typing import Any
 
 from transport_ssl._engine import PIECE
+from transport_ssl._foreign import Receiver
 from transport_ssl._handshake import NO_DATA_LIMIT, HandshakingSide
 from transport_ssl._sending import tls_error
 from transport_ssl._states import DELIVERING, Event, State
@@ -39,6 +41,11 @@ class SslTransport(HandshakingSide):
     _start_tls_compatible = True  # asyncio's start_tls asks for it
 
     # -- from below ------------------------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        if self._foreign:
+            self._lower.set_protocol(Receiver(self, self._readiness.buffer[:PIECE]))
+        super()._begin()
 
     def data_received(self, data: bytes) -> None:
         """Take encrypted bytes; the hot path."""
