@@ -87,6 +87,9 @@ class WrapperTransport(Endpoint, Transport, Protocol):
             self._context = transport._context
         else:
             self._foreign = True
+            peer = transport.get_extra_info("peername")
+            if peer is not None:  # uvloop asks the system each time, which has forgotten it after a reset
+                self._extra["peername"] = peer
         self._begin()
 
     def _begin(self) -> None:
