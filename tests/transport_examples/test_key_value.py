@@ -100,11 +100,12 @@ def test_values_are_kept_for_all_clients() -> None:
     assert (second.returncode, second.stdout, second.stderr) == (0, "VALUE green\n", "")
 
 
-@pytest.mark.parametrize("command", ["", "FOO", "SET a", "GET", "GET a b", "get a"])
-def test_what_is_no_command_is_answered_with_the_commands(command: str) -> None:
+def test_what_is_no_command_is_answered_with_the_commands() -> None:
+    wrong = ["", "FOO", "SET a", "GET", "GET a b", "get a"]
     with serving() as server:
-        done = server.ask(command)
-    assert (done.returncode, done.stdout) == (1, "ERROR expected SET name value, or GET name\n")
+        done = server.ask(*wrong)
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == ["ERROR expected SET name value, or GET name"] * len(wrong)
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
@@ -192,10 +193,10 @@ def test_a_client_that_sends_byte_by_byte_counts_as_silent() -> None:
 
 
 def test_a_client_that_talks_is_not_silent() -> None:
-    with serving("--idle", "0.5") as server, server.connect() as sock:
-        for _ in range(10):
+    with serving("--idle", "3") as server, server.connect() as sock:
+        for _ in range(8):
             assert exchange(sock, b"GET a") == b"NONE\n"
-            select.select([sock], [], [], 0.1)
+            select.select([sock], [], [], 0.5)
 
 
 def flood(sock: ssl.SSLSocket, request: bytes) -> None:
@@ -207,7 +208,7 @@ def flood(sock: ssl.SSLSocket, request: bytes) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is looked up in /proc")
 def test_a_client_that_never_reads_is_cut_off_and_costs_little_and_hinders_nobody() -> None:
-    with serving("--buffer", "10000", "--idle", "1") as server, server.connect() as other:
+    with serving("--buffer", "10000", "--idle", "3") as server, server.connect() as other:
         assert exchange(other, b"SET a " + VALUE) == b"OK\n"
         before = server.memory()
         with server.connect(small=True) as slow, in_thread(flood, slow, b"GET a\n" * 1000) as cut_off:
@@ -262,7 +263,7 @@ def test_sigterm_answers_what_has_arrived_also_to_a_client_that_reads_late() -> 
 
 def test_sigterm_cuts_off_who_does_not_read_by_the_deadline() -> None:
     with contextlib.ExitStack() as stack:
-        server = stack.enter_context(running("--buffer", "10000", "--grace", "0.5"))
+        server = stack.enter_context(running("--buffer", "10000", "--grace", "3"))
         slow, other = stack.enter_context(server.connect(small=True)), stack.enter_context(server.connect())
         assert exchange(other, b"SET a " + VALUE) == b"OK\n"
         slow.sendall(b"GET a\n" * 1000)
@@ -275,7 +276,7 @@ def test_sigterm_cuts_off_who_does_not_read_by_the_deadline() -> None:
 
 
 def test_sigterm_does_not_wait_for_a_handshake_that_never_comes() -> None:
-    with running("--grace", "0.5") as server, socket.create_connection(("127.0.0.1", server.port), TIMEOUT) as silent:
+    with running("--grace", "3") as server, socket.create_connection(("127.0.0.1", server.port), TIMEOUT) as silent:
         assert server.ask("GET a").stdout == "NONE\n"
         server.process.send_signal(signal.SIGTERM)
         assert silent.recv(100) == b""
