@@ -235,13 +235,31 @@ def test_a_closing_transport_is_not_upgraded(run: Run, authority: Authority) -> 
     run(main())
 
 
-@pytest.mark.parametrize("transport", [None, object(), asyncio.ReadTransport(), asyncio.DatagramTransport()])
+@pytest.mark.parametrize(
+    "transport", [None, object(), asyncio.ReadTransport(), asyncio.WriteTransport(), asyncio.DatagramTransport()]
+)
 def test_what_cannot_carry_tls_is_refused(authority: Authority, transport: Any) -> None:
     async def main() -> None:
         with pytest.raises(TypeError, match=r"is not supported by start_tls\(\)"):
             await upgrade(transport, Recorder(), authority.client(), server_side=False)
 
     asyncio.run(main())
+
+
+def test_the_transports_of_uvloop_are_upgraded(authority: Authority) -> None:
+    uvloop: Any = pytest.importorskip("uvloop", reason="has transports that are no asyncio.Transport")
+
+    async def main() -> None:
+        loop, far = get_running_loop(), Recorder()
+        server = await loop.create_server(lambda: far, HOST, 0)
+        near, _ = await loop.create_connection(Recorder, *server.sockets[0].getsockname())
+        await far.called("connection_made")
+        assert not isinstance(near, asyncio.Transport)
+        await echo_over(near, far.transport, authority)
+        server.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(asyncio.wait_for(main(), 20))
 
 
 def test_a_context_is_needed(run: Run) -> None:

@@ -17,13 +17,18 @@ if TYPE_CHECKING:
 __all__ = ["upgradable", "upgraded"]
 
 
+_NEEDED = ("set_protocol", "pause_reading", "write", "get_write_buffer_limits", "close", "abort")
+"""Methods that a stream in both directions has, and one in one direction, or of datagrams, has not."""
+
+
 def upgradable(transport: Any) -> Transport:
-    """Return a transport, unless it cannot carry TLS.
+    """Return a transport, unless it cannot carry TLS; its class does not matter, as uvloop's is no asyncio.Transport.
 
     Raises:
         TypeError: with asyncio's text.
     """
-    if not isinstance(transport, asyncio.Transport) or not getattr(transport, "_start_tls_compatible", True):
+    complete = all(hasattr(transport, method) for method in _NEEDED)
+    if not complete or not getattr(transport, "_start_tls_compatible", True):
         raise TypeError(f"transport {transport!r} is not supported by start_tls()")
     return cast("Transport", transport)
 
