@@ -73,6 +73,20 @@ async def test_ipv6_socket_leaves_the_port_to_ipv4() -> None:
         assert [sock.getsockname()[:2] for sock in server.sockets] == [("::", port), ("0.0.0.0", port)]
 
 
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this system has no sockets for both families")
+@pytest.mark.parametrize("address", ["::", "::ffff:0.0.0.0"])
+async def test_a_connection_knows_its_own_address_where_any_was_bound(address: str) -> None:
+    sock = socket.socket(socket.AF_INET6)
+    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    sock.bind((address, 0))
+    recorder = Recorder()
+    async with serving(made(recorder), where=(), sock=sock) as server:
+        with peer_of(server):
+            await recorder.called("connection_made")
+        await recorder.lost()
+        assert recorder.transport.get_extra_info("sockname")[0] == "::ffff:127.0.0.1"  # asked for the first time
+
+
 async def test_name_of_a_host_may_be_bytes() -> None:
     async with serving(Recorder, where=(b"127.0.0.1", 0)) as server:
         assert server.sockets[0].getsockname()[0] == HOST

@@ -186,7 +186,7 @@ def _common_name(sock: socket.socket) -> Any:
     name = sock.getsockname()
     if sock.family not in _TRANSPARENT:
         return name
-    if name[0] in ("0.0.0.0", "::"):
+    if name[0].rpartition(":")[2] in ("0.0.0.0", ""):  # any address: also "::", "::ffff:0.0.0.0"
         return None
     try:
         diverted = sys.platform == "linux" and sock.getsockopt(*_TRANSPARENT[sock.family])
