@@ -40,11 +40,11 @@ class ForgetsAddresses(Good):  # type: ignore[misc]
 
 
 class WantsRelatives(Good):  # type: ignore[misc]
-    def _read_ready(self) -> None:
-        if isinstance(self._protocol, asyncio.DatagramProtocol):
-            super()._read_ready()
-        else:
-            self._sock.recv(65536)
+    def _tell_only_relatives(self) -> Any:
+        protocol = Good._protocol.__get__(self)
+        return protocol if isinstance(protocol, asyncio.DatagramProtocol) else asyncio.DatagramProtocol()
+
+    _protocol = property(_tell_only_relatives, Good._protocol.__set__)
 
 
 class KeepsItsProtocol(Good):  # type: ignore[misc]
@@ -65,10 +65,10 @@ class CutsDatagrams(Good):  # type: ignore[misc]
 
 
 class HidesTheSender(Good):  # type: ignore[misc]
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        receive = self._receive or self._receive_any
-        self._receive = lambda: (receive()[0], None)
+    @property
+    def _receive(self) -> Any:
+        receive = Good._receive.__get__(self) or self._receive_any
+        return lambda: (receive()[0], None)
 
 
 class SendsLater(Good):  # type: ignore[misc]
