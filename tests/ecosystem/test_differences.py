@@ -202,6 +202,23 @@ def test_a_connection_made_that_raises(factory: Loop) -> None:
     assert [type(exc) for exc in ended] == [ZeroDivisionError if factory is new_event_loop else type(None)]
 
 
+@LOOPS
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # what becomes of the connection on asyncio
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_protocol_factory_that_raises(factory: Loop) -> None:
+    def make() -> asyncio.Protocol:
+        raise ZeroDivisionError
+
+    async def main() -> None:
+        async with await asyncio.get_running_loop().create_server(make, "127.0.0.1", 0) as server:
+            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            with contextlib.suppress(ConnectionError):
+                assert await reader.read() == b""
+            await close(writer)
+
+    assert len(run(factory, main())) == (1 if factory is new_event_loop else 0)
+
+
 @WITH_UVLOOP
 def test_a_datagram_to_a_host_name(name: str) -> None:
     received: list[bytes] = []
