@@ -56,10 +56,9 @@ class DescriptorTransport(ReadSide, WriteSide, Transport):
         extra: Mapping[str, Any] | None = None,
     ) -> None:
         self._fd = fd
-        super().__init__(loop, protocol, context=context, extra=extra)
-        self._readiness.claim(fd, self)
-        if receive is None and receive_into is None and send is None and send_lines is None:
-            self._plain_fd = fd
+        is_plain = receive is None and receive_into is None and send is None and send_lines is None
+        if is_plain:
+            pass
         elif receive is None or receive_into is None or send is None or send_lines is None:
             raise TypeError("expected all of receive, receive_into, send and send_lines, or none of them")
         else:
@@ -67,6 +66,10 @@ class DescriptorTransport(ReadSide, WriteSide, Transport):
             self._receive_into = receive_into
             self._send = send
             self._send_lines = send_lines
+        super().__init__(loop, protocol, context=context, extra=extra)
+        self._readiness.claim(fd, self)
+        if is_plain:
+            self._plain_fd = fd
 
     def _stop_receiving(self) -> None:
         if not self._eof_received:  # else it was stopped then
