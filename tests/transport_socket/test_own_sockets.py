@@ -130,7 +130,7 @@ async def test_data_received_may_be_replaced_on_a_protocol_in_use() -> None:
             peer.sendall(b"one")
             await protocol.received(3)
             replaced = asyncio.get_running_loop().create_future()
-            protocol.data_received = replaced.set_result  # type: ignore[method-assign]
+            protocol.data_received = replaced.set_result  # type: ignore[method-assign, assignment]
             peer.sendall(b"two")
             assert await replaced == b"two"
 

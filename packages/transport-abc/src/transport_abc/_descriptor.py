@@ -57,19 +57,26 @@ class DescriptorTransport(ReadSide, WriteSide, Transport):
     ) -> None:
         self._fd = fd
         is_plain = receive is None and receive_into is None and send is None and send_lines is None
-        if is_plain:
-            pass
-        elif receive is None or receive_into is None or send is None or send_lines is None:
-            raise TypeError("expected all of receive, receive_into, send and send_lines, or none of them")
-        else:
-            self._receive = receive
-            self._receive_into = receive_into
-            self._send = send
-            self._send_lines = send_lines
+        if not is_plain:
+            self._set_functions(receive, receive_into, send, send_lines)
         super().__init__(loop, protocol, context=context, extra=extra)
         self._readiness.claim(fd, self)
         if is_plain:
             self._plain_fd = fd
+
+    def _set_functions(
+        self,
+        receive: Callable[[int], bytes] | None,
+        receive_into: Callable[[Any], int] | None,
+        send: Callable[[Any], int] | None,
+        send_lines: Callable[[Any], int] | None,
+    ) -> None:
+        if receive is None or receive_into is None or send is None or send_lines is None:
+            raise TypeError("expected all of receive, receive_into, send and send_lines, or none of them")
+        self._receive = receive
+        self._receive_into = receive_into
+        self._send = send
+        self._send_lines = send_lines
 
     def _stop_receiving(self) -> None:
         if not self._eof_received:  # else it was stopped then
