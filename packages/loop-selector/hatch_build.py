@@ -5,7 +5,7 @@
 A wheel is plain Python otherwise. The compiled one holds the same sources, and beside those of :data:`COMPILED` an
 extension module each, which Python prefers. It depends on nothing more at run time.
 
-What is not listed stays interpreted, for one of these reasons; the first two are mypyc's limits, the others were measured:
+What is not listed stays interpreted for one of these reasons; the first two are mypyc's limits:
 
 * A class compiled by mypyc cannot have a base that has ``__slots__``, which asyncio's handles and transports have
   (``_handles``, all transports); one kept as a class of Python's refuses subclasses that were not compiled with it.
