@@ -192,7 +192,7 @@ class Scheduler:
                     break
 
                 for fd, mask in events:
-                    if mask == READ and not changed:
+                    if mask == READ and (not changed or fd not in changed):
                         callback = reader_of(fd)
                         if callback is not None:
                             try:
@@ -222,7 +222,7 @@ class Scheduler:
         return min(max(when - self._clock.time(), 0), _MAX_WAIT)
 
     def _dispatch(self, fd: int, mask: int) -> None:
-        """Serve a descriptor in any case that is not the common one: readable only, nothing changed since the poll."""
+        """Serve a descriptor in any case that is not the common one: readable only, and not changed since the poll."""
         for callback in self._callbacks_of(fd, mask):
             if fd not in self.watches.changed:
                 try:
