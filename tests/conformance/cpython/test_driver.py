@@ -130,7 +130,7 @@ def test_what_asyncio_alone_can_pass_fails_elsewhere(capsys: pytest.CaptureFixtu
 
 @needs_suite
 def test_a_test_beyond_its_limit_is_ended(capsys: pytest.CaptureFixture[str]) -> None:
-    test = "test_timeouts.TimeoutTests.test_timeout_after_cancellation"
-    settings = runner.Settings("asyncio", 1, 0.000001)
+    test = "test_timeouts.TimeoutTests.test_nested_timeouts_loop_busy"  # sleeps for longer than that
+    settings = runner.Settings("asyncio", 1, 0.01)
     outcomes = runner.run({"test_timeouts": [test]}, settings, print)
     assert "took too long" in outcomes[test].failed[0]
