@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
 
 from transport_abc import SubprocessProtocol, SubprocessTransport, get_running_loop
 from transport_examples._program import arguments, run
 
-if TYPE_CHECKING:
-    import asyncio
-
 
 class Cat(SubprocessProtocol):
-    """Write a message to the child and close its input; ``everything`` is done when child and pipes are gone."""
+    """Write a message to the child and close its input; ``gone`` is set when child and pipes are."""
 
     def __init__(self, message: bytes) -> None:
         self.message = message
         self.received = bytearray()
-        self.everything: asyncio.Future[bytes] = get_running_loop().create_future()
+        self.gone = asyncio.Event()
 
     def connection_made(self, transport: SubprocessTransport) -> None:
         """Write to the child's standard input, its descriptor 0."""
@@ -32,18 +29,19 @@ class Cat(SubprocessProtocol):
             self.received += data
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The child has ended and nothing more will come; who waited may have given up, as on Ctrl-C."""
-        if not self.everything.done():
-            self.everything.set_result(bytes(self.received))
+        """The child has ended and nothing more will come."""
+        self.gone.set()
 
 
 async def echo(message: bytes) -> bytes:
     """Start a `cat`, send it the message and return what it sends back."""
     transport, protocol = await get_running_loop().subprocess_exec(lambda: Cat(message), "cat")
     try:
-        return await protocol.everything
+        await protocol.gone.wait()
     finally:
-        transport.close()
+        transport.close()  # on Ctrl-C the child still runs: this kills it
+        await protocol.gone.wait()
+    return bytes(protocol.received)
 
 
 async def talk(message: str) -> None:

@@ -125,7 +125,7 @@ class SocketTransport(SendfileTransport):
         return self._known
 
     @_extra.setter
-    def _extra(self, extra: dict[str, Any]) -> None:
+    def _extra(self, extra: dict[str, Any]) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
         self._known = extra or None
 
     @property
