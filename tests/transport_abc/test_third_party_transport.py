@@ -14,6 +14,7 @@ import pytest
 from tests.transport_abc import documented
 from transport_abc import StreamPlugin, WrapperPlugin, get_running_loop
 from transport_abc.testing import (
+    BufferedRecorder,
     Check,
     PluginSubject,
     Recorder,
@@ -101,6 +102,31 @@ def test_documented_transport_keeps_the_rule(check: Check[StreamSubject], loop_f
 @pytest.mark.parametrize("check", CHECKS, ids=str)
 def test_wrapper_keeps_the_rule(check: Check[StreamSubject]) -> None:
     check.run_in_loop(WRAPPED)
+
+
+@pytest.mark.parametrize("loop_factory", LOOPS)
+def test_a_wrapper_keeps_what_a_small_buffer_has_no_room_for_while_paused(loop_factory: Callable[[], Any]) -> None:
+    sent = bytes(range(250)) * 42
+
+    async def main() -> None:
+        reader = BufferedRecorder(bytearray(1000), buffer_updated=lambda nbytes: reader.transport.pause_reading())
+        async with make_wrapped_pair(Recorder, lambda: reader) as (left, right):
+            left.write(sent)
+            left.write_eof()
+            for pieces in range(1, 12):
+                await reader.called("buffer_updated", pieces)
+                for _ in range(5):  # turns in which nothing may come
+                    await asyncio.sleep(0)
+                assert reader.count("buffer_updated") == pieces
+                assert reader.count("eof_received") == 0
+                right.resume_reading()
+                right.pause_reading()  # no byte comes before the last word
+                right.resume_reading()
+            await reader.lost()
+        assert reader.data == sent
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(main())
 
 
 def test_documented_plugins_keep_the_rules_of_plugins() -> None:

@@ -40,12 +40,14 @@ class WrapperTransport(Endpoint, Transport, Protocol):
     """
 
     # Slots, as asyncio.BaseTransport has one; see transport_abc._owner.
-    __slots__ = ("_buffered", "_eof", "_foreign", "_loss", "_lower", "_ready")
+    __slots__ = ("_buffered", "_eof", "_foreign", "_halted", "_loss", "_lower", "_ready", "_rest")
 
     _lower: Transport
 
     def __init__(self, loop: TransportLoop, protocol: BaseProtocol | asyncio.BaseProtocol) -> None:
         self._buffered = self._foreign = self._eof = False
+        self._halted = False  # the protocol above has paused
+        self._rest = b""  # what it had not taken by then; nothing more is received before it has
         self._loss: BaseException | None = None
         super().__init__(loop, protocol)
         self._ready: asyncio.Future[None] = loop.create_future()
@@ -114,7 +116,9 @@ class WrapperTransport(Endpoint, Transport, Protocol):
         """Hand bytes to the protocol above."""
         if self._closing or not data:
             return
-        if self._buffered:
+        if self._rest:
+            self._rest += data
+        elif self._buffered:
             self._deliver_buffered(data)
         elif self._foreign:
             self._call("data_received", data)
@@ -127,9 +131,12 @@ class WrapperTransport(Endpoint, Transport, Protocol):
                 self._callback_failed("data_received", exc)
 
     def _deliver_buffered(self, data: bytes) -> None:
-        """Copy bytes into the buffers of the protocol above, as many as it takes."""
+        """Copy bytes into the buffers of the protocol above, until it pauses; what it has not taken is kept."""
         rest = memoryview(data)
         while rest and not self._closing:
+            if self._halted:
+                self._rest = bytes(rest)
+                return
             buffer = self._call("get_buffer", len(rest))
             if self._closing:
                 return
@@ -141,6 +148,14 @@ class WrapperTransport(Endpoint, Transport, Protocol):
             view[:nbytes] = rest[:nbytes]
             rest = rest[nbytes:]
             self._call("buffer_updated", nbytes)
+
+    def _deliver_rest(self) -> None:
+        """Go on where the protocol paused; receive again when it has taken everything, and has not paused again."""
+        if self._rest and not self._halted:
+            rest, self._rest = self._rest, b""
+            self._deliver(rest)
+            if not self._halted and not self._closing:
+                self._lower.resume_reading()
 
     def eof_received(self) -> bool | None:
         """Pass the end of file on."""
@@ -156,6 +171,7 @@ class WrapperTransport(Endpoint, Transport, Protocol):
             self._conn_lost = 1
             self._run(self._call_connection_lost, exc if self._loss is None else self._loss)
             self._loss = None
+            self._rest = b""
 
     def pause_writing(self) -> None:
         """Pass the state of the write buffer below on."""
@@ -170,16 +186,21 @@ class WrapperTransport(Endpoint, Transport, Protocol):
     # -- from above ------------------------------------------------------------------------------------------------
 
     def is_reading(self) -> bool:
-        """Return True if the transport below is reading."""
-        return not self._closing and self._lower.is_reading()
+        """Return True if the protocol above is to get what arrives."""
+        return not self._closing and (not self._halted if self._rest else self._lower.is_reading())
 
     def pause_reading(self) -> None:
         """Stop receiving, on the transport below."""
+        self._halted = True
         self._lower.pause_reading()
 
     def resume_reading(self) -> None:
-        """Receive again, on the transport below."""
-        self._lower.resume_reading()
+        """Receive again, on the transport below; first comes what the protocol has not taken before the pause."""
+        self._halted = False
+        if self._rest:
+            self._loop.call_soon(self._deliver_rest, context=self._context)
+        else:
+            self._lower.resume_reading()
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         """Set the marks of the write buffer below."""
