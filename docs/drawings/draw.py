@@ -286,7 +286,7 @@ def event() -> Drawing:
     boxes = {
         "protocol": Box(640, 40, "your protocol\ndata_received(data)", "user", width=180),
         "wrapper": Box(640, 150, "transport-ssl, if any\nWrapperTransport: decrypt, encrypt", width=230),
-        "read": Box(480, 270, "transport package\nReadSide: recv() at most 64 KiB", width=200),
+        "read": Box(480, 270, "transport package\nReadSide: read() at most 120 KiB", width=200),
         "write": Box(750, 270, "transport package\nWriteSide: send() at once,\nor buffer, and flow control", width=200),
         "scheduler": Box(140, 270, "loop-selector\nScheduler: a turn is poll,\ncallbacks, I/O, timers", width=200),
         "kernel": Box(440, 400, "the kernel\nsockets, pipes, timers", "kernel", width=820),
@@ -294,12 +294,12 @@ def event() -> Drawing:
     arrows = [
         Arrow("kernel", "scheduler", "1 the poll says: readable", start_at=(140, 378), end_at=(140, 300)),
         Arrow("scheduler", "read", "2 calls its reader"),
-        Arrow("read", "kernel", "3 recv()", start_at=(480, 292), end_at=(480, 378)),
+        Arrow("read", "kernel", "3 read()", start_at=(480, 292), end_at=(480, 378)),
         Arrow("read", "wrapper", "4 bytes", start_at=(500, 248), end_at=(580, 172)),
         Arrow("wrapper", "protocol", "5 plain text", start_at=(610, 128), end_at=(610, 62), at=(575, 95)),
         Arrow("protocol", "wrapper", "6 write(data)", start_at=(670, 62), end_at=(670, 128), at=(715, 95)),
         Arrow("wrapper", "write", "7 write(record)", start_at=(690, 172), end_at=(740, 240)),
-        Arrow("write", "kernel", "8 send()", start_at=(750, 300), end_at=(750, 378)),
+        Arrow("write", "kernel", "8 write()", start_at=(750, 300), end_at=(750, 378)),
     ]
     return Drawing("The way of an event from the kernel to a protocol and back", (870, 440), boxes, arrows)
 

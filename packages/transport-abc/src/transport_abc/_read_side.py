@@ -7,7 +7,8 @@ costs half as much as to ask the poller between any two pieces, because the peer
 A protocol that is called with ``bytes`` gets the object that ``recv`` made: its memory is allocated for the limit and
 cut to what came. That costs less than a copy out of a shared buffer, as long as the limit stays below the size from
 which malloc asks the system for a mapping of its own (128 KiB with glibc): at 256 KiB each read may cost 20
-microseconds of page faults. A BufferedProtocol receives into its own memory.
+microseconds of page faults. A socket of our own is read up to just below that: a message of 100 KiB then is one read,
+not two, and costs a quarter less. A BufferedProtocol receives into its own memory.
 """
 
 from __future__ import annotations
@@ -26,9 +27,12 @@ if TYPE_CHECKING:
 __all__ = ["RECEIVE_LIMIT", "ReadSide"]
 
 RECEIVE_LIMIT = 64 * 1024
-"""Bytes received at most for one ``data_received``."""
+"""Bytes received at most for one ``data_received``, by the function of a subclass."""
 
-_MOST_PIECES = 32
+_PLAIN_LIMIT = 120 * 1024
+"""The same, by os.read."""
+
+_MOST_PIECES = 16
 """Times that one readable event may receive."""
 
 _read = os.read
@@ -94,10 +98,11 @@ class ReadSide(DescriptorOwner, ReadTransport):
     def _read_ready(self) -> None:
         """Receive and call ``data_received``; the hot path, called straight from the poll result."""
         fd = self._plain_fd
+        limit = RECEIVE_LIMIT if fd is None else _PLAIN_LIMIT
         pieces = _MOST_PIECES
         while True:
             try:
-                data = self._receive(RECEIVE_LIMIT) if fd is None else _read(fd, RECEIVE_LIMIT)
+                data = self._receive(limit) if fd is None else _read(fd, limit)
             except (BlockingIOError, InterruptedError):
                 return
             except (KeyboardInterrupt, SystemExit):
@@ -115,7 +120,7 @@ class ReadSide(DescriptorOwner, ReadTransport):
                 raise
             except BaseException as exc:
                 self._callback_failed("data_received", exc)
-            if size != RECEIVE_LIMIT:
+            if size != limit:
                 return
             pieces -= 1
             if not pieces or self._buffered or not self.is_reading():

@@ -8,7 +8,7 @@ Receiving. What the transport below hands over is fed to the engine, and what co
 returns, so nothing decrypted is ever kept. When the protocol pauses in the middle, the rest stays encrypted in the
 engine, and the transport below is paused.
 
-A transport of this project hands over ``bytes``, at most 64 KiB, whose memory is free for the next when the call is
+A transport of this project hands over ``bytes``, at most 120 KiB, whose memory is free for the next when the call is
 over. Being asked for a buffer, as a BufferedProtocol is, saves no allocation and costs 2500 instructions a request. On
 transports of others it bounds what is received: see :mod:`transport_ssl._foreign`.
 
