@@ -154,7 +154,7 @@ class WrapperTransport(Endpoint, Transport, Protocol):
         if self._rest and not self._halted:
             rest, self._rest = self._rest, b""
             self._deliver(rest)
-            if not self._halted and not self._closing:
+            if not self._closing and not self._halted:
                 self._lower.resume_reading()
 
     def eof_received(self) -> bool | None:
