@@ -31,7 +31,7 @@ class Poller:
         self.answers: list[list[tuple[int, int]]] = []
         self.masks: dict[int, int] = {}
 
-    def poll(self, timeout: float | None) -> list[tuple[int, int]]:
+    def poll(self, timeout: float | None, most: int = -1) -> list[tuple[int, int]]:
         self.waits.append(timeout)
         if self.answers:
             return self.answers.pop(0)

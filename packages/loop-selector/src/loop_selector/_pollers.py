@@ -30,8 +30,14 @@ WRITE = 4
 class Poller(Protocol):
     """Watch descriptors; all methods raise OSError as epoll_ctl(2) does."""
 
-    def poll(self, timeout: float | None, /) -> Sequence[tuple[int, int]]:
-        """Wait at most so many seconds (None: for ever) and return the descriptors that are ready, with their masks."""
+    def poll(self, timeout: float | None, most: int = -1, /) -> Sequence[tuple[int, int]]:
+        """Wait for descriptors to be ready, and return them with their masks.
+
+        Args:
+            timeout: how long to wait at most, in seconds; None: for ever.
+            most: how many are wanted at a time, -1 for any number. A system that takes turns among those that are
+                ready returns no more; any other may return all of them.
+        """
         ...
 
     def register(self, fd: int, mask: int, /) -> None:
@@ -67,7 +73,7 @@ class EpollPoller:
             raise NotImplementedError(f"epoll is not available on {sys.platform!r}")
         epoll = _system.epoll()
         # The methods of the C object themselves: a frame of Python less per call.
-        self.poll: Callable[[float | None], list[tuple[int, int]]] = epoll.poll
+        self.poll: Callable[..., list[tuple[int, int]]] = epoll.poll
         self.register: Callable[[int, int], None] = epoll.register
         self.modify: Callable[[int, int], None] = epoll.modify
         self.unregister: Callable[[int], None] = epoll.unregister
@@ -94,7 +100,7 @@ class KqueuePoller:
         self._masks: dict[int, int] = {}
         self.close: Callable[[], None] = self._kqueue.close
 
-    def poll(self, timeout: float | None, /) -> Sequence[tuple[int, int]]:
+    def poll(self, timeout: float | None, most: int = -1, /) -> Sequence[tuple[int, int]]:
         """Wait for filters to fire and join those of one descriptor."""
         ready: dict[int, int] = {}
         for event in self._kqueue.control(None, max(2 * len(self._masks), 1), timeout):
@@ -151,7 +157,7 @@ class SelectPoller:
         self._selector = _plain_selector() if selector is None else selector
         self.close: Callable[[], None] = self._selector.close
 
-    def poll(self, timeout: float | None, /) -> Sequence[tuple[int, int]]:
+    def poll(self, timeout: float | None, most: int = -1, /) -> Sequence[tuple[int, int]]:
         """Wait with ``select``; descriptors that were closed without notice are dropped."""
         try:
             found = self._selector.select(timeout)
