@@ -62,7 +62,7 @@ class Handle:
         self._callback: Callable[..., object] | None = callback
         self._args = args
         self._context = copy_context()
-        self._scheduled = True
+        self._when = 0.0
 
 
 class Observer:
@@ -103,7 +103,8 @@ class Fixture:
 
     def later(self, delay: float, callback: Callable[..., object], *args: Any) -> Handle:
         handle = Handle(callback, *args)
-        self.scheduler.timers.push(self.clock.now + delay, handle)
+        handle._when = self.clock.now + delay
+        self.scheduler.timers.push(handle._when, handle)
         return handle
 
     def note(self, what: object) -> None:

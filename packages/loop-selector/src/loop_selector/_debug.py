@@ -120,7 +120,6 @@ def call_at_guarded(
     loop._check_callback(callback, method)
     timer: Any = asyncio.TimerHandle(when, callback, args, loop, context)
     _forget_own_frames(timer)
-    timer._scheduled = True
     loop._timers.push(when, timer)
     return timer  # type: ignore[no-any-return]
 

@@ -64,7 +64,6 @@ class TimerHandle(asyncio.TimerHandle):
         _args: Any
         _loop: SelectorEventLoop
         _context: Context
-        _scheduled: bool
         _when: float
 
         def __init__(self) -> None: ...
@@ -83,8 +82,7 @@ class TimerHandle(asyncio.TimerHandle):
         if self._callback is not None:
             self._callback = None
             self._args = None
-            if self._scheduled:
-                self._loop._timer_handle_cancelled(self)
+            self._loop._timers.discard(self)
 
     def cancelled(self) -> bool:
         """Return True if the callback was cancelled."""

@@ -186,9 +186,11 @@ class SelectorEventLoop(EventLoop):
         timer._loop = self
         timer._context = copy_context() if context is None else context
         timer._when = when
-        timer._scheduled = True
-        timers = self._timers
-        heappush(timers.heap, (when, timers.sequence(), timer))
+        queue = self._timers
+        if queue.timers.setdefault(when, timer) is timer:
+            heappush(queue.heap, when)
+        else:
+            queue.share(when, timer)
         return timer
 
     def call_at(
@@ -206,14 +208,12 @@ class SelectorEventLoop(EventLoop):
         timer._loop = self
         timer._context = copy_context() if context is None else context
         timer._when = when
-        timer._scheduled = True
         self._timers.push(when, timer)
         return timer
 
     def _timer_handle_cancelled(self, handle: Any) -> None:
-        """Count a cancelled timer; the name by which asyncio.TimerHandle.cancel() calls it."""
-        if handle._scheduled:
-            self._timers.discard(handle)
+        """Forget a cancelled timer; the name by which asyncio.TimerHandle.cancel() calls it."""
+        self._timers.discard(handle)
 
     _call_soon_guarded = _debug.call_soon_guarded
     _call_at_guarded = _debug.call_at_guarded

@@ -155,7 +155,7 @@ class Scheduler:
             due = 0
             if heap:
                 now = clock.time()
-                if heap[0][0] <= now:
+                if heap[0] <= now:
                     due = timers.move_due(now, ready)
             if count:
                 self._run_ready(count)
