@@ -69,10 +69,11 @@ def _take(future: asyncio.Future[Any], source: Future[Any]) -> None:
     """Give a future what a call came to."""
     if future.done():  # cancelled meanwhile
         return
-    if source.cancelled():
+    try:
+        error = source.exception()
+    except CancelledError:  # of the call itself; one that its function raised is returned
         future.cancel()
         return
-    error = source.exception()
     if error is None:
         future.set_result(source.result())
     else:
