@@ -33,7 +33,7 @@ from loop_selector._readiness import Watches
 from loop_selector._timers import TimerQueue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from contextvars import Context
 
     from loop_selector._pollers import Poller
@@ -45,7 +45,7 @@ _MAX_WAIT = 24 * 3600.0
 
 
 _MOST_EVENTS = 85
-"""Descriptors that are served in one turn: as many as epoll's answer has room for in 1 KiB, which malloc gives fastest."""
+"""Descriptors that are served in one turn: as many as epoll tells in 1 KiB, up to which malloc is fastest."""
 
 
 class Clock(Protocol):

@@ -1,11 +1,11 @@
 """The timers: a heap of times, and what is to be called at each.
 
-The heap holds bare numbers, which heapq compares in a third of the time that tuples take. A dictionary leads from a time
-to its timer. Times are those of a clock that counts nanoseconds, so hardly ever do two timers share one; those that do
-are kept together, in the order in which they came.
+The heap holds bare numbers, which heapq compares in a third of the time that tuples take. A dictionary leads from a
+time to its timer. Times are those of a clock that counts nanoseconds, so hardly ever do two timers share one; those
+that do are kept together, in the order in which they came.
 
-A cancelled timer leaves the dictionary at once. Its time stays in the heap and leads to nothing when it comes; once more
-than half of a heap of some size does, all of those are thrown out together, which keeps the cost of a cancellation
+A cancelled timer leaves the dictionary at once. Its time stays in the heap and leads to nothing when it comes. Once
+more than half of a heap of some size does, all of those are thrown out together, which keeps the cost of a cancellation
 constant in the mean.
 """
 
