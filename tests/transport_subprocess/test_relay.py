@@ -116,6 +116,11 @@ async def test_a_system_that_refuses_to_splice_moves_everything_all_the_same(
     assert len(moved) == number
 
 
+async def test_a_system_without_splice_moves_everything_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "splice")
+    await _echo_much(*await spawn("cat", stderr=None))
+
+
 async def test_a_process_without_descriptors_left_moves_everything_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

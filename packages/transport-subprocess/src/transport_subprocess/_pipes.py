@@ -149,13 +149,16 @@ class ReadPipeTransport(_PipeEnd, ReadSide):
         return data
 
     def _receive_much(self) -> bytes:
-        if self._relay is not None:
+        relay = self._relay
+        if relay is not None:
             try:
-                return self._relay.receive(_LARGE)
+                size = relay.fetch(_LARGE)
             except BlockingIOError:
                 raise
             except OSError:
                 self._drop_relay()
+            else:
+                return relay.take(size)
         return os.read(self._fd, _LARGE)
 
     def _receive_into(self, buffer: Any) -> int:

@@ -62,15 +62,18 @@ class Relay:
         self.waiting -= moved
         return moved
 
-    def receive(self, limit: int) -> bytes:
-        """Return at most so many bytes out of the pipe, none at the end of file.
+    def fetch(self, limit: int) -> int:
+        """Move at most so many bytes out of the pipe, for :meth:`take`, and return how many; none at the end of file.
 
         Raises:
             BlockingIOError: if the pipe is empty.
             OSError: if the system does not do this; os.read may.
         """
-        moved = os.splice(self._pipe, self._far.fileno(), limit, flags=os.SPLICE_F_NONBLOCK)
-        return self._near.recv(moved, socket.MSG_WAITALL) if moved else b""
+        return os.splice(self._pipe, self._far.fileno(), limit, flags=os.SPLICE_F_NONBLOCK)
+
+    def take(self, size: int) -> bytes:
+        """Return what was fetched."""
+        return self._near.recv(size, socket.MSG_WAITALL) if size else b""
 
     def close(self) -> None:
         """Close the sockets; what is in them is lost."""
