@@ -44,7 +44,7 @@ _LARGE = 256 * 1024
 
 _MUCH = 64 * 1024
 """Bytes that are written to a large pipe by way of a socket, at least: splice(2) would give each small write a page of
-the pipe."""
+the pipe. From a reader who takes less at a time, that is a slow one, the detour has nothing to save."""
 
 _READER_GONE = select.POLLERR | select.POLLHUP | select.POLLNVAL | getattr(select, "POLLRDHUP", 0)
 
@@ -208,6 +208,7 @@ class WritePipeTransport(_PipeEnd, WriteSide):
 
     _kinds = "Pipe transport is only for pipes, sockets and character devices"
     _watched = False
+    _is_fast = False
 
     def __init__(
         self,
@@ -234,13 +235,20 @@ class WritePipeTransport(_PipeEnd, WriteSide):
 
     def _send_much_of(self, chunks: Sequence[bytes | memoryview]) -> int:
         relay = self._relay
-        if relay is not None and (relay.waiting or sum(map(len, chunks)) >= _MUCH):
-            try:
-                return relay.send(chunks)
-            except (BlockingIOError, BrokenPipeError):
-                raise
-            except OSError:
-                self._drop_relay()
+        if relay is not None and (relay.waiting or (self._is_fast and sum(map(len, chunks)) >= _MUCH)):
+            sent = self._relayed(relay, chunks)
+        else:
+            sent = os.writev(self._fd, chunks)
+        self._is_fast = sent >= _MUCH
+        return sent
+
+    def _relayed(self, relay: Relay, chunks: Sequence[bytes | memoryview]) -> int:
+        try:
+            return relay.send(chunks)
+        except (BlockingIOError, BrokenPipeError):
+            raise
+        except OSError:
+            self._drop_relay()
         return os.writev(self._fd, chunks)
 
     def write_eof(self) -> None:
