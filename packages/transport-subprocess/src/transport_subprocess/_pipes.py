@@ -9,7 +9,8 @@ Both are what the bases of transport_abc make of a descriptor; what is special a
 * A terminal whose other side is closed reports EIO (Linux, of the master) where a pipe reports the end of file.
 * Both processes run longer before they wait for each other when the pipe holds more than the usual 64 KiB. A pipe to a
   child is enlarged when it is first found full, so that idle ones do not use up what the user may have (pipe(7),
-  "/proc/sys/fs/pipe-user-pages-soft"), and read with one call as long as there is much in it.
+  "/proc/sys/fs/pipe-user-pages-soft"), and emptied at once as long as there is much in it. From then on what is much
+  takes the way of ``_relay``, which costs less.
 * Devices that are always ready (``/dev/null`` as standard input) cannot be watched by epoll, which says EPERM. They are
   read once in each turn of the loop.
 """
@@ -27,9 +28,11 @@ from typing import TYPE_CHECKING, Any
 
 from transport_abc import Endpoint, ReadSide, WriteSide
 from transport_subprocess._blocking import give_back, make_non_blocking
+from transport_subprocess._relay import Relay
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Sequence
     from contextvars import Context
 
     from transport_abc import BaseProtocol, TransportLoop
@@ -38,6 +41,10 @@ __all__ = ["ReadPipeTransport", "WritePipeTransport"]
 
 _LARGE = 256 * 1024
 """Bytes that a busy pipe holds, and that are read from it at once."""
+
+_MUCH = 64 * 1024
+"""Bytes that are written to a large pipe by way of a socket, at least: splice(2) would give each small write a page of
+the pipe. From a reader who takes less at a time, that is a slow one, the detour has nothing to save."""
 
 _READER_GONE = select.POLLERR | select.POLLHUP | select.POLLNVAL | getattr(select, "POLLRDHUP", 0)
 
@@ -62,6 +69,7 @@ class _PipeEnd(Endpoint):
 
     _kinds: str
     _is_large = False
+    _relay: Relay | None = None
     _pipe: Any = None
     _mode: Any = None
 
@@ -94,9 +102,18 @@ class _PipeEnd(Endpoint):
             if hasattr(fcntl, "F_SETPIPE_SZ"):
                 with contextlib.suppress(OSError):  # the user's pipes hold as much as they may
                     self._is_large = fcntl.fcntl(self._fd, fcntl.F_SETPIPE_SZ, _LARGE) >= _LARGE
+            if self._is_large and hasattr(os, "splice"):
+                with contextlib.suppress(OSError):  # no descriptors are left
+                    self._relay = Relay(self._fd)
         return self._is_large
 
+    def _drop_relay(self) -> None:
+        if self._relay is not None:
+            self._relay.close()
+            self._relay = None
+
     def _close_resource(self) -> None:
+        self._drop_relay()
         pipe, self._pipe = self._pipe, None
         if pipe is not None:
             _held.pop(id(pipe), None)
@@ -122,7 +139,7 @@ class ReadPipeTransport(_PipeEnd, ReadSide):
 
     def _receive(self, limit: int) -> bytes:
         try:
-            data = os.read(self._fd, _LARGE if self._busy else limit)
+            data = self._receive_much() if self._busy else os.read(self._fd, limit)
         except OSError as exc:
             if self._is_hang_up(exc):
                 return b""
@@ -130,6 +147,19 @@ class ReadPipeTransport(_PipeEnd, ReadSide):
         # A large object that is filled by less is cut to size at the cost of page faults.
         self._busy = len(data) >= limit and self._enlarge()
         return data
+
+    def _receive_much(self) -> bytes:
+        relay = self._relay
+        if relay is not None:
+            try:
+                size = relay.fetch(_LARGE)
+            except BlockingIOError:
+                raise
+            except OSError:
+                self._drop_relay()
+            else:
+                return relay.take(size)
+        return os.read(self._fd, _LARGE)
 
     def _receive_into(self, buffer: Any) -> int:
         try:
@@ -178,6 +208,7 @@ class WritePipeTransport(_PipeEnd, WriteSide):
 
     _kinds = "Pipe transport is only for pipes, sockets and character devices"
     _watched = False
+    _is_fast = False
 
     def __init__(
         self,
@@ -193,8 +224,32 @@ class WritePipeTransport(_PipeEnd, WriteSide):
         self._send_lines = partial(os.writev, self._fd)
 
     def _keep(self, *chunks: bytes | memoryview) -> None:
-        self._enlarge()
+        if self._may_enlarge:
+            self._enlarge()
+            if self._relay is not None:
+                self._send, self._send_lines = self._send_much, self._send_much_of
         super()._keep(*chunks)
+
+    def _send_much(self, data: bytes | memoryview) -> int:
+        return self._send_much_of((data,))
+
+    def _send_much_of(self, chunks: Sequence[bytes | memoryview]) -> int:
+        relay = self._relay
+        if relay is not None and (relay.waiting or (self._is_fast and sum(map(len, chunks)) >= _MUCH)):
+            sent = self._relayed(relay, chunks)
+        else:
+            sent = os.writev(self._fd, chunks)
+        self._is_fast = sent >= _MUCH
+        return sent
+
+    def _relayed(self, relay: Relay, chunks: Sequence[bytes | memoryview]) -> int:
+        try:
+            return relay.send(chunks)
+        except (BlockingIOError, BrokenPipeError):
+            raise
+        except OSError:
+            self._drop_relay()
+        return os.writev(self._fd, chunks)
 
     def write_eof(self) -> None:
         """Close the pipe once what is buffered has been written, which is how its reader sees the end of file."""
