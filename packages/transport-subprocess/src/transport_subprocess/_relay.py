@@ -58,7 +58,7 @@ class Relay:
         """
         if not self.waiting:
             self.waiting = self._near.sendmsg(chunks, (), socket.MSG_DONTWAIT)
-        moved = os.splice(self._far.fileno(), self._pipe, self.waiting)
+        moved = os.splice(self._far.fileno(), self._pipe, self.waiting, flags=os.SPLICE_F_NONBLOCK)
         self.waiting -= moved
         return moved
 
