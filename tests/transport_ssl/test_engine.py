@@ -46,7 +46,7 @@ def encrypted(engine: Engine, data: bytes) -> bytes:
     return engine.take()
 
 
-BORDERS = [1, 100, RECORD - 1, RECORD, RECORD + 1, 2 * RECORD - 1, 2 * RECORD, 5 * RECORD + 17, 2 * PIECE, 2 * PIECE + 1]
+BORDERS = [1, 100, RECORD - 1, RECORD, RECORD + 1, 2 * RECORD - 1, 2 * RECORD, 5 * RECORD + 17, 9 * RECORD]
 
 
 @pytest.mark.parametrize("size", BORDERS)

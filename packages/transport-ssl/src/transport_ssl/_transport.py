@@ -44,17 +44,53 @@ class SslTransport(HandshakingSide):
 
     def _begin(self) -> None:
         if self._foreign:
-            self._lower.set_protocol(Receiver(self, self._readiness.buffer[:PIECE]))
+            self._lower.set_protocol(Receiver(self, self._receive_foreign, self._readiness.buffer[:PIECE]))
         super()._begin()
 
-    def data_received(self, data: bytes) -> None:
-        """Take encrypted bytes; the hot path."""
-        size = len(data)
-        if self._flowing and size <= PIECE and not self._foreign:
-            self._engine.feed(data)
-            self._pump(size)
-        else:
-            self._run(self._received, memoryview(data))
+    def data_received(self, data: bytes) -> None:  # noqa: C901 - a call costs more than what it would hold
+        """Take encrypted bytes, deliver what they yield, and send what was written during that; the hot path."""
+        fed = len(data)
+        if not self._flowing or fed > PIECE:
+            self._received(memoryview(data))
+            return
+        engine = self._engine
+        engine.feed(data)
+        self._corked = True
+        try:
+            while self._flowing:
+                if self._buffered:
+                    if not self._fill_buffer(fed):
+                        return
+                    fed = 0
+                    continue
+                try:
+                    plain = engine.decrypt()
+                except ssl.SSLError as exc:
+                    self._broken(exc)
+                    return
+                if not plain:
+                    self._got_nothing(fed)
+                    return
+                self._barren = 0
+                try:
+                    self._protocol.data_received(plain)
+                except (KeyboardInterrupt, SystemExit):
+                    raise
+                except BaseException as exc:
+                    self._callback_failed("data_received", exc)
+                if not engine.more:
+                    return
+                fed = 0
+        finally:
+            self._corked = False
+            if self._backlog:
+                self._flush()
+            elif engine.outgoing.pending:
+                self._answer()
+
+    def _receive_foreign(self, data: bytes | memoryview) -> None:
+        """Take encrypted bytes from a transport of another implementation."""
+        self._run(self._received, memoryview(data))
 
     def _received(self, data: memoryview) -> None:
         """Feed the engine in pieces, and do after each what the state asks for."""
@@ -75,47 +111,9 @@ class SslTransport(HandshakingSide):
     def _go_on(self) -> None:
         """Deliver what is there and may be delivered, then see to an end that came behind it."""
         if self._flowing and (self._engine.more or self._engine.incoming.pending):
-            self._pump(0)
+            self.data_received(b"")
         if self._flowing and self._lower_ended:
             self._cut()
-
-    def _pump(self, fed: int) -> None:
-        """Deliver what the engine has, then send what was written during it; the hot path.
-
-        Args:
-            fed: bytes that the engine has got and that are not counted yet; those of which data comes need not be.
-        """
-        engine = self._engine
-        self._corked = True
-        try:
-            while self._flowing:
-                if self._buffered:
-                    if self._fill_buffer(fed):
-                        continue
-                    return
-                try:
-                    data = engine.decrypt()
-                except ssl.SSLError as exc:
-                    self._broken(exc)
-                    return
-                if not data:
-                    self._got_nothing(fed)
-                    return
-                self._barren = 0
-                try:
-                    self._protocol.data_received(data)
-                except (KeyboardInterrupt, SystemExit):
-                    raise
-                except BaseException as exc:
-                    self._callback_failed("data_received", exc)
-                if not engine.more:
-                    return
-        finally:
-            self._corked = False
-            if self._backlog:
-                self._flush()
-            elif engine.outgoing.pending:
-                self._answer()
 
     def _fill_buffer(self, fed: int) -> bool:
         """Put plain text into a buffer of the protocol; return whether there may be more."""
