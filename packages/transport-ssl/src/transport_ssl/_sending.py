@@ -100,11 +100,9 @@ class SendingSide(WrapperTransport):
     def _flush(self) -> None:
         """Encrypt what was collected and send it."""
         backlog, size = self._backlog, self._backlog_size
+        data = backlog[0] if len(backlog) == 1 else b"".join(backlog)
+        backlog.clear()
         self._backlog_size = 0
-        data = backlog.pop()
-        if backlog:
-            data = b"".join([*backlog, data])
-            backlog.clear()
         if size > PIECE:
             self._send_long(data)
             return
