@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from transport_abc import BufferedProtocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from _typeshed import WriteableBuffer
 
     from transport_abc import Protocol
@@ -22,14 +24,16 @@ class Receiver(BufferedProtocol):
     """Stand between a transport and a wrapper above it; receive into a buffer, and pass everything on.
 
     Args:
-        wrapper: the protocol that is told everything.
+        wrapper: the protocol that is told everything else.
+        receive: takes what was received.
         memory: where to receive; it is emptied before anything else can be received.
     """
 
-    __slots__ = ("_memory", "_wrapper")
+    __slots__ = ("_memory", "_receive", "_wrapper")
 
-    def __init__(self, wrapper: Protocol, memory: memoryview) -> None:
+    def __init__(self, wrapper: Protocol, receive: Callable[[bytes | memoryview], None], memory: memoryview) -> None:
         self._wrapper = wrapper
+        self._receive = receive
         self._memory = memory
 
     def get_buffer(self, sizehint: int) -> WriteableBuffer:
@@ -38,11 +42,11 @@ class Receiver(BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Pass on what was received into the memory."""
-        self.data_received(self._memory[:nbytes])
+        self._receive(self._memory[:nbytes])
 
-    def data_received(self, data: bytes | memoryview) -> None:
+    def data_received(self, data: bytes) -> None:
         """Pass on what a transport that does not ask for a buffer has received."""
-        self._wrapper.data_received(data)  # type: ignore[arg-type]
+        self._receive(data)
 
     def eof_received(self) -> bool | None:
         """Pass the end of file on."""

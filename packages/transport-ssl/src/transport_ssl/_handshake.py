@@ -178,8 +178,9 @@ class HandshakingSide(SendingSide):
             shown = ahead if len(ahead) <= _SHOWN else ahead[:_SHOWN] + b"..."
             self._handshake_failed(tls_error(f"plain text was received ahead of the TLS handshake: {shown!r}"))
             return
-        self._shake()
-        if ahead:
+        if not self._settings.server_side:  # the client speaks first
+            self._shake()
+        elif ahead:
             self._received(memoryview(ahead))
 
     def _received(self, data: memoryview) -> None:

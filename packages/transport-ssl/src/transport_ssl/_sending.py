@@ -21,7 +21,7 @@ import ssl
 from typing import TYPE_CHECKING
 
 from transport_abc import WrapperTransport
-from transport_ssl._engine import RECORD, Engine
+from transport_ssl._engine import PIECE, RECORD, Engine
 
 if TYPE_CHECKING:
     import asyncio
@@ -52,7 +52,7 @@ class SendingSide(WrapperTransport):
         self._writable = False  # the state of the connection allows to send
         self._corked = False  # something will flush the backlog
         self._blocked = False  # the peer renegotiates
-        self._congested = False  # the transport below had bytes in its buffer
+        self._congested = False  # blocked, or the transport below had bytes in its buffer
         self._most = 0  # bytes to collect before they are sent
         self._budget = 0  # the same, with regard to what is in the buffer of the transport below
         self._high = 0
@@ -99,24 +99,25 @@ class SendingSide(WrapperTransport):
 
     def _flush(self) -> None:
         """Encrypt what was collected and send it."""
-        backlog = self._backlog
+        backlog, size = self._backlog, self._backlog_size
         data = backlog[0] if len(backlog) == 1 else b"".join(backlog)
         backlog.clear()
         self._backlog_size = 0
-        if len(data) > RECORD:
+        if size > PIECE:
             self._send_long(data)
             return
-        lower = self._lower
+        engine, lower = self._engine, self._lower
         try:
-            lower.write(self._engine.encrypt(data))
+            engine.encrypt(data)
         except ssl.SSLError as exc:
             self._not_sent(data, exc)
-        else:
-            if self._congested or self._blocked or lower.get_write_buffer_size():
-                self._after_sending()
+            return
+        lower.write(engine.take())
+        if self._congested or lower.get_write_buffer_size():
+            self._after_sending()
 
     def _send_long(self, data: bytes | memoryview) -> None:
-        """Encrypt what needs several records, and send it."""
+        """Encrypt what is more than one piece, or not ``bytes``, and send it."""
         try:
             pieces, rest = self._engine.encrypt_long(memoryview(data))
         except ssl.SSLError as exc:
@@ -143,7 +144,7 @@ class SendingSide(WrapperTransport):
         self._backlog.append(data)
         self._backlog_size = len(data)
         if not self._blocked:
-            self._blocked = True
+            self._blocked = self._congested = True
             self.pause_writing()
 
     def _after_sending(self) -> None:

@@ -44,18 +44,53 @@ class SslTransport(HandshakingSide):
 
     def _begin(self) -> None:
         if self._foreign:
-            self._lower.set_protocol(Receiver(self, self._readiness.buffer[:PIECE]))
+            self._lower.set_protocol(Receiver(self, self._receive_foreign, self._readiness.buffer[:PIECE]))
         super()._begin()
 
-    def data_received(self, data: bytes) -> None:
-        """Take encrypted bytes; the hot path."""
-        size = len(data)
-        if self._flowing and size <= PIECE and not self._foreign:
-            self._engine.feed(data)
-            self._barren += size
-            self._pump()
-        else:
-            self._run(self._received, memoryview(data))
+    def data_received(self, data: bytes) -> None:  # noqa: C901 - a call costs more than what it would hold
+        """Take encrypted bytes, deliver what they yield, and send what was written during that; the hot path."""
+        fed = len(data)
+        if not self._flowing or fed > PIECE:
+            self._received(memoryview(data))
+            return
+        engine = self._engine
+        engine.feed(data)
+        self._corked = True
+        try:
+            while self._flowing:
+                if self._buffered:
+                    if not self._fill_buffer(fed):
+                        return
+                    fed = 0
+                    continue
+                try:
+                    plain = engine.decrypt()
+                except ssl.SSLError as exc:
+                    self._broken(exc)
+                    return
+                if not plain:
+                    self._got_nothing(fed)
+                    return
+                self._barren = 0
+                try:
+                    self._protocol.data_received(plain)
+                except (KeyboardInterrupt, SystemExit):
+                    raise
+                except BaseException as exc:
+                    self._callback_failed("data_received", exc)
+                if not engine.more:
+                    return
+                fed = 0
+        finally:
+            self._corked = False
+            if self._backlog:
+                self._flush()
+            elif engine.outgoing.pending:
+                self._answer()
+
+    def _receive_foreign(self, data: bytes | memoryview) -> None:
+        """Take encrypted bytes from a transport of another implementation."""
+        self._run(self._received, memoryview(data))
 
     def _received(self, data: memoryview) -> None:
         """Feed the engine in pieces, and do after each what the state asks for."""
@@ -76,44 +111,11 @@ class SslTransport(HandshakingSide):
     def _go_on(self) -> None:
         """Deliver what is there and may be delivered, then see to an end that came behind it."""
         if self._flowing and (self._engine.more or self._engine.incoming.pending):
-            self._pump()
+            self.data_received(b"")
         if self._flowing and self._lower_ended:
             self._cut()
 
-    def _pump(self) -> None:
-        """Deliver what the engine has, then send what was written during it; the hot path."""
-        self._corked = True
-        try:
-            while self._flowing and (self._fill_buffer() if self._buffered else self._deliver_data()):
-                pass
-        finally:
-            self._corked = False
-            if self._backlog:
-                self._flush()
-            elif self._engine.outgoing.pending:
-                self._answer()
-
-    def _deliver_data(self) -> bool:
-        """Hand plain text to the protocol; return whether there may be more."""
-        engine = self._engine
-        try:
-            data = engine.decrypt()
-        except ssl.SSLError as exc:
-            self._broken(exc)
-            return False
-        if not data:
-            self._got_nothing()
-            return False
-        self._barren = 0
-        try:
-            self._protocol.data_received(data)
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as exc:
-            self._callback_failed("data_received", exc)
-        return engine.more
-
-    def _fill_buffer(self) -> bool:
+    def _fill_buffer(self, fed: int) -> bool:
         """Put plain text into a buffer of the protocol; return whether there may be more."""
         engine = self._engine
         buffer = self._ask_for_buffer()
@@ -129,7 +131,7 @@ class SslTransport(HandshakingSide):
             return False
         del buffer  # the protocol may want to resize it
         if not count:
-            self._got_nothing()
+            self._got_nothing(fed)
             return False
         self._barren = 0
         try:
@@ -155,8 +157,9 @@ class SslTransport(HandshakingSide):
             return None
         return buffer if self._flowing else None
 
-    def _got_nothing(self) -> None:
+    def _got_nothing(self, fed: int) -> None:
         """See why there is no plain text: the end, a part of a record, or TLS busy with itself, which has its limit."""
+        self._barren += fed
         if self._engine.ended:
             self._peer_ended()
         elif self._barren > NO_DATA_LIMIT:
