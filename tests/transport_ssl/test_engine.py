@@ -55,7 +55,7 @@ def test_what_is_encrypted_is_decrypted_at_the_borders_of_records(pair: tuple[En
     data = bytes(i % 251 for i in range(size))
     pieces, rest = client.encrypt_long(memoryview(data))
     assert not rest
-    assert len(pieces) == -(-size // PIECE)
+    assert len(pieces) == -(-size // RECORD)
     received = b""
     for piece in pieces:
         server.feed(piece)

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["WriteSide"]
 
 _IOV_MAX = 1024  # the limit of sendmsg(2) and writev(2) on Linux and the BSDs
-_JOIN_MAX = 64 * 1024  # guessed: up to here one copy costs less than the vectors of a sendmsg
+_JOIN_MAX = 64 * 1024  # so that joining needs no memory that malloc has to get from the system
+_JOIN_EACH = 4 * 1024  # guessed: up to this size of the pieces, one copy costs less than a vector for each
 
 _write = os.write
 
@@ -98,7 +99,7 @@ class WriteSide(DescriptorOwner, FlowControl, WriteTransport):
             return
         if not self._direct:
             self._keep(*map(bytes, chunks))
-        elif sum(map(len, chunks)) <= _JOIN_MAX:
+        elif sum(map(len, chunks)) <= min(_JOIN_MAX, len(chunks) * _JOIN_EACH):
             self.write(b"".join(chunks))
         else:
             self._send_now(chunks)

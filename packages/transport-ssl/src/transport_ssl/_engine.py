@@ -10,7 +10,7 @@ one of the methods here is called. Three properties of OpenSSL and of the ``ssl`
   unusable. As the peer may go on sending, :meth:`Engine.goodbye` hides from it what has come.
 
 A ``MemoryBIO`` never shrinks: it keeps room for the most that was in it at one time. An engine is therefore fed in
-pieces of at most :data:`PIECE` bytes, and encrypts as much at a time. Records that leave one by one cost a tenth more.
+pieces of at most :data:`PIECE` bytes, and encrypts one record at a time.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ RECORD = 16 * 1024
 """Bytes of plain text in the largest record (RFC 8446, section 5.1)."""
 
 PIECE = 64 * 1024
-"""Bytes of the largest piece to feed, or to encrypt."""
+"""Bytes of the largest piece to feed."""
 
 
 class Engine:
@@ -67,7 +67,7 @@ class Engine:
         self._read: Callable[[int], bytes] = records.read
         self._fill: Callable[[int, WriteableBuffer], int] = records.read
         self.encrypt: Callable[[ReadableBuffer], int] = records.write
-        """Encrypt at most :data:`PIECE`, at least one byte; what shall go to the peer waits to be taken.
+        """Encrypt at most :data:`RECORD`, at least one byte; what shall go to the peer waits to be taken.
 
         Raises:
             ssl.SSLWantReadError: if the peer renegotiates, so that nothing can be sent before more is fed.
@@ -188,7 +188,7 @@ class Engine:
         pieces = []
         try:
             while data:
-                data = data[self.encrypt(data[:PIECE]) :]
+                data = data[self.encrypt(data[:RECORD]) :]
                 pieces.append(self.take())
         except ssl.SSLWantReadError:
             pass

@@ -21,7 +21,7 @@ import ssl
 from typing import TYPE_CHECKING
 
 from transport_abc import WrapperTransport
-from transport_ssl._engine import PIECE, RECORD, Engine
+from transport_ssl._engine import RECORD, Engine
 
 if TYPE_CHECKING:
     import asyncio
@@ -103,7 +103,7 @@ class SendingSide(WrapperTransport):
         data = backlog[0] if len(backlog) == 1 else b"".join(backlog)
         backlog.clear()
         self._backlog_size = 0
-        if size > PIECE:
+        if size > RECORD:
             self._send_long(data)
             return
         engine, lower = self._engine, self._lower
@@ -117,7 +117,7 @@ class SendingSide(WrapperTransport):
             self._after_sending()
 
     def _send_long(self, data: bytes | memoryview) -> None:
-        """Encrypt what is more than one piece, or not ``bytes``, and send it."""
+        """Encrypt what needs several records, and send it."""
         try:
             pieces, rest = self._engine.encrypt_long(memoryview(data))
         except ssl.SSLError as exc:
