@@ -199,6 +199,18 @@ def test_renewing_drops_what_was_closed_and_keeps_the_rest(
     watches.release(near.fileno())
 
 
+def test_renewing_keeps_both_directions(watches: Watches, pair: tuple[socket.socket, socket.socket]) -> None:
+    near, far = pair
+    watches.start_reading(near.fileno(), print)
+    watches.start_writing(near.fileno(), print)
+    watches.start_writing(far.fileno(), print)
+    far.send(b"x")
+    watches.renew()
+    assert ready(watches) == {near.fileno(): READ | WRITE, far.fileno(): WRITE}
+    watches.stop_writing(near.fileno())
+    assert ready(watches) == {near.fileno(): READ, far.fileno(): WRITE}
+
+
 # -- add_reader and its relatives ------------------------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.transport_socket.support import HOST, TCP, connected, made, peer_of, running, serving
+from tests.transport_socket.support import HOST, TCP, connected, made, peer_of, running, serving, turns
 from transport_abc import DescriptorTransport
 from transport_abc.testing import Recorder
 
@@ -58,6 +58,23 @@ async def test_the_socket_of_a_connection_that_has_ended_says_closed(asked_befor
         far.abort()
         await right.lost()
         assert far.get_extra_info("socket").fileno() == -1
+
+
+def _state(transport: Any) -> dict[str, Any]:
+    slots = [name for cls in type(transport).__mro__ for name in vars(cls).get("__slots__", ())]
+    return {name: getattr(transport, name) for name in slots if hasattr(transport, name)}
+
+
+async def test_an_accepted_transport_begins_in_the_same_state_as_a_constructed_one() -> None:
+    async with connected() as (near, far):
+        await turns()  # until both receive
+        constructed, accepted = _state(near), _state(far)
+    own = {"_bound_name", "_peername", "_extra", "_known", "_protocol", "_context", "_server", "_socket"}
+    own |= {"_fd", "_plain_fd", "_readiness"}
+    functions = {"_receive", "_receive_into", "_send", "_send_lines"}
+    assert constructed.keys() - accepted.keys() <= functions
+    assert accepted.keys() <= constructed.keys()
+    assert {name for name in accepted if accepted[name] != constructed[name]} <= own
 
 
 @pytest.mark.parametrize("host", [HOST, "0.0.0.0"])

@@ -414,6 +414,31 @@ def test_interruption_of_a_factory_passes_through_and_closes_the_socket(error: t
         loop.close()
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("name", LOOPS)
+def test_interruption_of_eof_received_passes_through_and_it_is_not_called_again(
+    error: type[BaseException], name: str
+) -> None:
+    def interrupt() -> None:
+        raise error
+
+    protocol = Recorder(eof_received=interrupt)
+    loop = importlib.import_module(name).new_event_loop()
+    try:
+        server = loop.run_until_complete(TCP.listen(loop, made(protocol), HOST, 0))
+        with peer_of(server) as peer:
+            peer.shutdown(socket.SHUT_WR)
+            with pytest.raises(error):
+                loop.run_forever()
+            loop.run_until_complete(turns())
+        assert protocol.count("eof_received") == 1
+        server.close()
+        server.abort_clients()
+        loop.run_until_complete(server.wait_closed())
+    finally:
+        loop.close()
+
+
 @pytest.fixture
 def no_more_descriptors() -> Iterator[Any]:
     """Use up all descriptors when the function is called; they are there again at the end of its context."""

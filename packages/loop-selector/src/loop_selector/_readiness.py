@@ -4,9 +4,9 @@ Theory of operation. Two tables, from descriptor to callable, are all that the s
 the poller is told the union of both. Three things make this less simple than it looks:
 
 * A poll's result is a snapshot. A callback early in it may close a descriptor that comes later, and the number may be
-  in use again by then, for another file. Descriptors that begin or cease to be watched are therefore noted in
-  ``changed`` until the next poll, and events for them are skipped: readiness is level-triggered, so what is true is
-  told again.
+  in use again by then, for another file. Descriptors that cease to be watched are therefore noted in ``changed`` until
+  the next poll, and events for them are skipped, even if they are watched again by then: readiness is level-triggered,
+  so what is true is told again.
 * A descriptor may be closed by its owner without notice. epoll then forgets it silently, and the next file with that
   number would never be reported. So each registration speaks to the poller, even where the tables say that nothing
   changes, and repairs what the poller did not know.
@@ -17,8 +17,8 @@ the poller is told the union of both. Three things make this less simple than it
 from __future__ import annotations
 
 import errno
-import weakref
 from typing import TYPE_CHECKING
+from weakref import ref
 
 from loop_selector._pollers import READ, WRITE
 
@@ -44,8 +44,7 @@ class Watches:
         self.writers: dict[int, Callable[[], object]] = {}
         self.changed: set[int] = set()
         """Descriptors whose events, if already polled, must not be delivered."""
-        self._masks: dict[int, int] = {}
-        self._owners: dict[int, weakref.ref[BaseTransport]] = {}
+        self._owners: dict[int, ref[BaseTransport]] = {}
         self._buffer: memoryview | None = None
 
     @property
@@ -61,89 +60,96 @@ class Watches:
 
     def claim(self, fd: int, owner: BaseTransport) -> None:
         """Note that a transport owns a descriptor; what others registered for the number is stale."""
-        if fd in self._masks:
+        if fd in self.readers or fd in self.writers:
             self.release(fd)
-        self._owners[fd] = weakref.ref(owner)
+        self._owners[fd] = ref(owner)
 
     def owner(self, fd: int) -> BaseTransport | None:
         """Return the transport that owns a descriptor and is not closing, if there is one."""
-        ref = self._owners.get(fd)
-        if ref is None:
+        known = self._owners.get(fd)
+        if known is None:
             return None
-        owner = ref()
+        owner = known()
         return None if owner is None or owner.is_closing() else owner
 
     def release(self, fd: int) -> None:
         """Stop watching a descriptor and forget its owner."""
         self._owners.pop(fd, None)
-        if fd in self._masks:
-            self.readers.pop(fd, None)
-            self.writers.pop(fd, None)
-            self._unwatch(fd, READ | WRITE)
+        reader = self.readers.pop(fd, None)
+        if self.writers.pop(fd, None) is not None or reader is not None:
+            self.changed.add(fd)
+            try:  # as in _unwatch(); every connection ends here
+                self.poller.unregister(fd)
+            except (OSError, ValueError) as exc:
+                _allow_closed(exc)
 
     # -- readers and writers ---------------------------------------------------------------------------------------
 
     def start_reading(self, fd: int, callback: Callable[[], object]) -> None:
         """Call a function whenever the descriptor is readable, at end of file or in error."""
-        self._watch(fd, READ)
+        if fd in self.readers or fd in self.writers:
+            self._rewatch(fd, READ)
+        else:
+            try:  # as in _watch(); every connection begins here
+                self.poller.register(fd, READ)
+            except FileExistsError:
+                self.poller.modify(fd, READ)
         self.readers[fd] = callback
 
     def stop_reading(self, fd: int) -> bool:
         """Stop calling; return whether something was registered."""
         if self.readers.pop(fd, None) is None:
             return False
-        self._unwatch(fd, READ)
+        self._unwatch(fd, WRITE if fd in self.writers else 0)
         return True
 
     def start_writing(self, fd: int, callback: Callable[[], object]) -> None:
         """Call a function whenever the descriptor is writable or in error."""
-        self._watch(fd, WRITE)
+        if fd in self.readers or fd in self.writers:
+            self._rewatch(fd, WRITE)
+        else:
+            self._watch(fd, WRITE)
         self.writers[fd] = callback
 
     def stop_writing(self, fd: int) -> bool:
         """Stop calling; return whether something was registered."""
         if self.writers.pop(fd, None) is None:
             return False
-        self._unwatch(fd, WRITE)
+        self._unwatch(fd, READ if fd in self.readers else 0)
         return True
 
     # -- the poller ------------------------------------------------------------------------------------------------
 
-    def _watch(self, fd: int, bit: int) -> None:
-        """Have a descriptor watched in one direction more, whatever the poller knows of it."""
-        mask = self._masks.get(fd, 0)
-        if mask:
-            try:
-                self.poller.modify(fd, mask | bit)
-            except FileNotFoundError:  # closed without notice: what is registered was meant for another file
-                self._lost(fd)
-                mask = 0
-        if not mask:
-            self._register(fd, bit)
-            self.changed.add(fd)
-        self._masks[fd] = mask | bit
+    def _mask(self, fd: int) -> int:
+        """Return the directions in which a descriptor is watched."""
+        return (READ if fd in self.readers else 0) | (WRITE if fd in self.writers else 0)
 
-    def _register(self, fd: int, mask: int) -> None:
+    def _watch(self, fd: int, mask: int) -> None:
+        """Have a descriptor watched that was not."""
         try:
             self.poller.register(fd, mask)
         except FileExistsError:  # the same open file, which was closed under this number and came back
             self.poller.modify(fd, mask)
 
-    def _unwatch(self, fd: int, bits: int) -> None:
+    def _rewatch(self, fd: int, bit: int) -> None:
+        """Have a descriptor watched in one direction more, whatever the poller knows of it."""
+        try:
+            self.poller.modify(fd, self._mask(fd) | bit)
+        except FileNotFoundError:  # closed without notice: what is registered was meant for another file
+            self._lost(fd)
+            self.changed.add(fd)
+            self._watch(fd, bit)
+
+    def _unwatch(self, fd: int, mask: int) -> None:
         """Have a descriptor watched in one direction less; not watched at all without any, not even for hang-ups."""
-        mask = self._masks[fd] & ~bits
         try:
             if mask:
-                self._masks[fd] = mask
                 self.poller.modify(fd, mask)
             else:
-                del self._masks[fd]
                 self.changed.add(fd)
                 self.poller.unregister(fd)
         except (OSError, ValueError) as exc:
-            # Closed before it was unregistered: the system has forgotten it, and the poller has nothing to tell.
-            if isinstance(exc, OSError) and exc.errno not in (errno.EBADF, errno.ENOENT, errno.EPERM):
-                raise
+            _allow_closed(exc)
 
     def orphaned(self, fd: int) -> None:
         """Get rid of a descriptor that the poller reports and nobody watches."""
@@ -153,16 +159,15 @@ class Watches:
     def renew(self) -> None:
         """Start over with a new poller and watch everything in it that is still open."""
         self.poller = self.poller.renew()
-        for fd, mask in list(self._masks.items()):
+        for fd in {*self.readers, *self.writers}:
             self.changed.add(fd)
             try:
-                self.poller.register(fd, mask)
+                self.poller.register(fd, self._mask(fd))
             except OSError:
                 self._lost(fd)
 
     def _lost(self, fd: int) -> None:
         """Forget a descriptor that was closed without notice."""
-        self._masks.pop(fd, None)
         self.readers.pop(fd, None)
         self.writers.pop(fd, None)
 
@@ -170,7 +175,12 @@ class Watches:
         """Forget everything and close the poller."""
         self.readers.clear()
         self.writers.clear()
-        self._masks.clear()
         self._owners.clear()
         self._buffer = None
         self.poller.close()
+
+
+def _allow_closed(exc: Exception) -> None:
+    """Raise an error of the poller again, unless it says that the descriptor was closed before: nothing is left."""
+    if isinstance(exc, OSError) and exc.errno not in (errno.EBADF, errno.ENOENT, errno.EPERM):
+        raise exc

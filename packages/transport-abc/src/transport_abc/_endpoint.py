@@ -67,7 +67,7 @@ class Endpoint(BaseTransport):
         context: Context | None = None,
         extra: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__({} if extra is None else dict(extra))
+        self._extra = {} if extra is None else dict(extra)
         self._closing = self._made = False
         self._conn_lost = 0
         self._loop = loop
@@ -99,12 +99,15 @@ class Endpoint(BaseTransport):
         return [state] if peer is None else [state, f"peer={peer!r}"]
 
     def __del__(self) -> None:
-        # The attribute is missing when __init__ itself failed.
-        if getattr(self, "_protocol", None) is not None and not self._conn_lost:
-            try:
-                warnings.warn(f"unclosed transport {self!r}", ResourceWarning, source=self, stacklevel=2)
-            finally:  # a warning may be an error
-                self._close_resource()
+        try:
+            if self._conn_lost or self._protocol is None:
+                return
+        except AttributeError:  # __init__ itself failed
+            return
+        try:
+            warnings.warn(f"unclosed transport {self!r}", ResourceWarning, source=self, stacklevel=2)
+        finally:  # a warning may be an error
+            self._close_resource()
 
     # -- the beginning ---------------------------------------------------------------------------------------------
 
@@ -120,7 +123,19 @@ class Endpoint(BaseTransport):
             self._call_connection_made()
             self._begin_reading()
         else:
-            self._loop.call_soon(self._start_for, waiter, context=self._context)
+            # Not in our context, which _call() enters: to be refused, as it was entered already, takes much longer.
+            self._loop.call_soon(self._start_for, waiter)
+
+    def _start_inside(self) -> None:
+        """Do as :meth:`_start` without a waiter, for a caller who has entered the transport's context."""
+        self._made = True
+        try:
+            self._protocol.connection_made(self)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as exc:
+            self._callback_failed("connection_made", exc)
+        self._begin_reading()
 
     def _start_for(self, waiter: asyncio.Future[None]) -> None:
         self._call_connection_made()
@@ -233,10 +248,12 @@ class Endpoint(BaseTransport):
     def _lose(self, exc: BaseException | None) -> None:
         """Schedule ``connection_lost``, the last callback."""
         self._conn_lost = 1
-        if self._loop.is_closed():  # no callback can come any more, but the resource must not leak
-            self._release()
-        else:
+        try:
             self._loop.call_soon(self._call_connection_lost, exc, context=self._context)
+        except RuntimeError:
+            if not self._loop.is_closed():
+                raise
+            self._release()  # no callback can come any more, but the resource must not leak
 
     def _call_connection_lost(self, exc: BaseException | None) -> None:
         try:

@@ -9,17 +9,19 @@ there.
 from __future__ import annotations
 
 from collections import deque
+from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
 from transport_abc._endpoint import Endpoint
+from transport_abc._readiness import readiness_of
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Mapping
-    from contextvars import Context
 
     from transport_abc._loop import TransportLoop
     from transport_abc._protocols import BaseProtocol
+    from transport_abc._readiness import Readiness
 
 __all__ = ["NOTHING", "DescriptorOwner"]
 
@@ -38,6 +40,10 @@ class DescriptorOwner(Endpoint):
     _fd: int
     _plain_fd: int | None
     """The descriptor if os.read and os.write may be used on it, else None; see :class:`DescriptorTransport`."""
+    _receive: Callable[[int], bytes]
+    _receive_into: Callable[[Any], int]
+    _send: Callable[[Any], int]
+    _send_lines: Callable[[Any], int]
 
     def __init__(
         self,
@@ -47,14 +53,23 @@ class DescriptorOwner(Endpoint):
         context: Context | None = None,
         extra: Mapping[str, Any] | None = None,
     ) -> None:
+        self._extra = {} if extra is None else dict(extra)
+        self._set_up(loop, readiness_of(loop), protocol, copy_context() if context is None else context)
+
+    def _set_up(
+        self, loop: TransportLoop, readiness: Readiness, protocol: BaseProtocol | asyncio.BaseProtocol, context: Context
+    ) -> None:
+        """Set all attributes, those of :class:`Endpoint` as well: a ladder of constructors costs too much."""
+        self._closing = self._made = False
+        self._conn_lost = 0
+        self._loop = loop
+        self._readiness = readiness
+        self._context = context
+        self._protocol = None
         self._plain_fd = None
-        self._receive: Callable[[int], bytes]
-        self._receive_into: Callable[[Any], int]
         self._paused = self._started = self._eof_received = self._buffered = False
-        self._send: Callable[[Any], int]
-        self._send_lines: Callable[[Any], int]
         self._buffer = NOTHING
         self._buffer_size = 0
         self._direct = True
         self._eof = False
-        super().__init__(loop, protocol, context=context, extra=extra)
+        self.set_protocol(protocol)

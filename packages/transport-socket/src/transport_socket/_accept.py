@@ -25,6 +25,7 @@ import os
 import socket
 import sys
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from transport_abc import readiness_of
 from transport_socket._burst import ONE, fewer, more
@@ -55,6 +56,10 @@ _GONE = frozenset(
 )
 
 
+_new = object.__new__
+_set_blocking = os.set_blocking
+
+
 class Listener:
     """Hand every connection of one listening socket to a new protocol; made by a :class:`Server`."""
 
@@ -63,6 +68,7 @@ class Listener:
     ) -> None:
         self.sock = sock
         self._server = server
+        self._clients = server._clients  # pyright: ignore[reportPrivateUsage]
         self._protocol_factory = protocol_factory
         self._context = context
         self._loop = server.get_loop()
@@ -70,7 +76,8 @@ class Listener:
         self._fd = sock.fileno()
         # The part of accept() that is written in C; a class of somebody else may accept in another way.
         fast = getattr(sock, "_accept", None) if type(sock) is socket.socket else None
-        self._accept: Callable[[], tuple[socket.socket | int, Any]] = fast or sock.accept
+        self._fast = fast is not None
+        self._accept: Callable[[], tuple[Any, Any]] = fast or sock.accept
         self._bound_name = _common_name(sock)
         self._ask_no_delay = self._set_no_delay = False
         if is_internet(sock):
@@ -106,31 +113,32 @@ class Listener:
                 self._fail(exc)
                 return
             self._short = False
-            self._make_transport(sock, peer)
+            context = self._context.copy()
+            context.run(self._make_transport, context, sock, peer)
             if self._closed:  # by a protocol
                 return
         self._burst = more(self._burst)
 
-    def _make_transport(self, sock: socket.socket | int, peer: Any) -> None:
-        """Make protocol and transport, in a context of their own."""
-        context = self._context.copy()
+    def _make_transport(self, context: Context, sock: Any, peer: Any) -> None:
+        """Make protocol and transport, and start them; called in the context that is their own."""
         try:
-            if isinstance(sock, int):
-                os.set_blocking(sock, False)
+            if self._fast:
+                _set_blocking(sock, False)
             else:
                 sock.setblocking(False)
             if self._ask_no_delay or self._set_no_delay:
                 self._no_delay(sock)
-            protocol = context.run(self._protocol_factory)
-            transport = SocketTransport(
-                self._loop,
-                protocol,
-                sock,
-                context=context,
-                peername=peer,
-                sockname=self._bound_name,
-                server=self._server,
-            )
+            protocol = self._protocol_factory()
+            if self._fast:
+                transport = _new(SocketTransport)  # a constructor with keywords takes three times as long
+                transport._set_up_accepted(  # pyright: ignore[reportPrivateUsage]
+                    self._loop, self._readiness, protocol, context, sock, peer, self._bound_name, self._server
+                )
+            else:
+                transport = SocketTransport(
+                    self._loop, protocol, sock, context=context, peername=peer, server=self._server
+                )
+            self._clients[id(transport)] = ref(transport)
         except (KeyboardInterrupt, SystemExit):
             _close(sock)
             raise
@@ -138,7 +146,7 @@ class Listener:
             self._report("Error on transport creation for incoming connection", exc, peername=peer)
             _close(sock)
             return
-        transport.start()
+        transport._start_inside()  # pyright: ignore[reportPrivateUsage]
 
     def _no_delay(self, sock: socket.socket | int) -> None:
         """Switch Nagle's algorithm off, and find out whether that is to be done for each connection."""

@@ -6,7 +6,6 @@ Source: Python documentation, "Event Loop", section "Server Objects", in the ver
 from __future__ import annotations
 
 import asyncio
-import weakref
 from asyncio.trsock import TransportSocket
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Self
@@ -15,6 +14,7 @@ from transport_socket._accept import Listener
 
 if TYPE_CHECKING:
     import socket
+    import weakref
     from collections.abc import Callable, Iterable
 
     from transport_abc import TransportLoop
@@ -56,7 +56,7 @@ class Server(asyncio.AbstractServer):
         self._waiters: list[asyncio.Future[None]] | None = []
         self._listeners: list[Listener] = []
         self._forever: asyncio.Future[None] | None = None
-        # By identity, and weakly: a paused connection that nobody knows any more may be collected.
+        # By identity, and weakly: a paused connection that nobody knows any more may be collected. Listeners add to it.
         self._clients: dict[int, weakref.ref[SocketTransport]] = {}
 
     def __repr__(self) -> str:
@@ -65,9 +65,6 @@ class Server(asyncio.AbstractServer):
         return f"<Server {state} sockets=({names}) connections={len(self._clients)}>"
 
     # -- connections -----------------------------------------------------------------------------------------------
-
-    def _attach(self, transport: SocketTransport) -> None:
-        self._clients[id(transport)] = weakref.ref(transport)
 
     def _detach(self, transport: SocketTransport) -> None:
         self._clients.pop(id(transport), None)

@@ -23,12 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextvars import Context
 
-    from transport_abc import BaseProtocol, TransportLoop
+    from transport_abc import BaseProtocol, Readiness, TransportLoop
     from transport_socket._server import Server
 
 __all__ = ["SocketTransport", "has_no_delay", "is_internet", "name_of", "set_no_delay"]
 
 _INTERNET = frozenset({socket.AF_INET, socket.AF_INET6})
+_NON_BLOCKING_STREAM = socket.SOCK_STREAM | getattr(socket, "SOCK_NONBLOCK", 0)  # the latter is not on macOS
 _UCRED = struct.Struct("iII")  # struct ucred of unix(7): pid, uid, gid
 
 
@@ -41,19 +42,17 @@ class SocketTransport(SendfileTransport):
     Args:
         loop: any asyncio loop.
         protocol: the receiver of the callbacks.
-        sock: a connected stream socket in non-blocking mode, or the descriptor of one, which is the transport's alone
-            from now on.
+        sock: a connected stream socket in non-blocking mode.
         context: the context in which all callbacks run; a copy of the current one by default.
         peername: the peer's address, if it is known already; asked from the socket by default.
-        sockname: our own address as the listening socket knows it. The system is asked for the real one as long as the
-            connection lives.
         server: the server that accepted the connection.
         private: True if nobody else has the socket.
     """
 
-    __slots__ = ("_bound_name", "_known", "_peername", "_server", "_sock_fd", "_socket")
+    __slots__ = ("_bound_name", "_known", "_peername", "_server", "_socket")
 
     _known: dict[str, Any] | None
+    _socket: socket.socket | None
 
     # loop.start_tls() of the standard library, and aiohttp after it, ask for this name before they upgrade a transport.
     _start_tls_compatible = True
@@ -62,30 +61,43 @@ class SocketTransport(SendfileTransport):
         self,
         loop: TransportLoop,
         protocol: BaseProtocol | asyncio.BaseProtocol,
-        sock: socket.socket | int,
+        sock: socket.socket,
         *,
         context: Context | None = None,
         peername: Any = None,
-        sockname: Any = None,
         server: Server | None = None,
         private: bool = False,
     ) -> None:
+        self._socket = sock
+        super().__init__(loop, protocol, sock.fileno(), context=context, **({} if private else _methods_of(sock)))
+        self._bound_name = name_of(sock.getsockname)
+        self._peername = name_of(sock.getpeername) if peername is None else peername
+        self._server = server
+
+    def _set_up_accepted(
+        self,
+        loop: TransportLoop,
+        readiness: Readiness,
+        protocol: BaseProtocol | asyncio.BaseProtocol,
+        context: Context,
+        fd: int,
+        peername: Any,
+        sockname: Any,
+        server: Server,
+    ) -> None:
+        """Do as the constructor for an accepted connection, of which there is a descriptor in non-blocking mode.
+
+        ``sockname`` is our own address as the listening socket knows it. The system is asked for the real one as long
+        as the connection lives.
+        """
+        self._known = self._socket = None
         self._bound_name = sockname
         self._peername = peername
-        if isinstance(sock, int):
-            self._socket = None
-            self._sock_fd = sock
-            super().__init__(loop, protocol, sock, context=context)
-        else:
-            self._socket = sock
-            self._sock_fd = fd = sock.fileno()
-            super().__init__(loop, protocol, fd, context=context, **({} if private else _methods_of(sock)))
-            self._bound_name = name_of(sock.getsockname)
-        if peername is None:
-            self._peername = name_of(self._sock.getpeername)
         self._server = server
-        if server is not None:
-            server._attach(self)  # pyright: ignore[reportPrivateUsage]
+        self._fd = fd
+        self._set_up(loop, readiness, protocol, context)
+        readiness.claim(fd, self)
+        self._plain_fd = fd
 
     @classmethod
     async def started(
@@ -113,10 +125,6 @@ class SocketTransport(SendfileTransport):
             raise
         return transport, protocol
 
-    def start(self) -> None:
-        """Call ``connection_made`` and begin to receive, before this method returns; to be called once."""
-        self._start()
-
     @property
     def _extra(self) -> dict[str, Any]:
         """Return what is known of the connection; an idle one need not have a dictionary, which takes much memory."""
@@ -129,16 +137,36 @@ class SocketTransport(SendfileTransport):
         self._known = extra or None
 
     @property
+    def _sock_fd(self) -> int:
+        """Return the descriptor; Dask's communication over asyncio reads this name and ``_sock``."""
+        return self._fd
+
+    @property
     def _sock(self) -> socket.socket:
-        """Return the socket object; Dask's communication over asyncio reads this name and ``_sock_fd``."""
+        """Return the socket object."""
         if self._socket is None:
             if self._plain_fd is None:
                 self._socket = socket.socket()
                 self._socket.close()
             else:
-                self._socket = socket.socket(fileno=self._plain_fd)
-                self._socket.setblocking(False)
+                # Each -1 is found out by a system call. The type says that the mode need not be set, where it can.
+                self._socket = socket.socket(-1, _NON_BLOCKING_STREAM, -1, self._plain_fd)
+                if _NON_BLOCKING_STREAM == socket.SOCK_STREAM:
+                    self._socket.setblocking(False)
         return self._socket
+
+    def _own_name(self) -> Any:
+        """Ask the system for our own address; without a socket object if there is none, as it would cost more."""
+        if self._socket is not None or self._plain_fd is None:
+            return name_of(self._sock.getsockname)
+        try:
+            sock = socket.SocketType(-1, socket.SOCK_STREAM, 0, self._plain_fd)
+        except OSError:
+            return None
+        try:
+            return name_of(sock.getsockname)
+        finally:
+            sock.detach()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """Return what the transport knows about its connection; see the class.
@@ -147,7 +175,7 @@ class SocketTransport(SendfileTransport):
         """
         if name not in self._extra:
             if name == "sockname":
-                self._extra[name] = name_of(self._sock.getsockname) or self._bound_name
+                self._extra[name] = self._own_name() or self._bound_name
             elif name == "socket":
                 self._extra[name] = TransportSocket(self._sock)
             elif name == "peercred":
@@ -158,16 +186,24 @@ class SocketTransport(SendfileTransport):
     def _shutdown_write(self) -> None:
         self._sock.shutdown(socket.SHUT_WR)
 
+    def _finish(self) -> None:
+        if self._sending_file:
+            super()._finish()
+        else:  # nothing is buffered and nobody waits: the same in fewer steps, for each connection that ends
+            self._readiness.release(self._fd)
+            self._lose(None)
+
     def _close_resource(self) -> None:
         if self._bound_name is None:  # addresses outlive the connection, for whoever writes the log
-            self._bound_name = name_of(self._sock.getsockname)
+            self._bound_name = self._own_name()
         fd, self._plain_fd = self._plain_fd, None
         if self._socket is not None:
             self._socket.close()
         elif fd is not None:
             os.close(fd)
-        server, self._server = self._server, None
+        server = self._server
         if server is not None:
+            self._server = None
             server._detach(self)  # pyright: ignore[reportPrivateUsage]
 
 
