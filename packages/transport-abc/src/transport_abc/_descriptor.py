@@ -78,35 +78,6 @@ class DescriptorTransport(ReadSide, WriteSide, Transport):
         self._send = send
         self._send_lines = send_lines
 
-    # What ReadSide and WriteSide do one after the other, where the end of one half is the end of both.
-
-    def _at_eof(self) -> None:
-        """Call ``eof_received``, and close unless the protocol wants to go on writing."""
-        self._eof_received = True
-        try:
-            goes_on = self._protocol.eof_received()
-        except BaseException as exc:
-            self._stop_reading()
-            if isinstance(exc, (KeyboardInterrupt, SystemExit)):
-                raise
-            self._callback_failed("eof_received", exc)
-            return
-        if goes_on or self._buffer_size:
-            self._stop_reading()
-        if not goes_on:
-            self.close()
-
-    def close(self) -> None:
-        """Close the transport once what is buffered has been sent."""
-        if self._closing:
-            return
-        self._closing = True
-        self._direct = False
-        if self._buffer_size:
-            self._stop_receiving()
-        else:
-            self._finish()
-
     def _stop_receiving(self) -> None:
         if not self._eof_received:  # else it was stopped then
             self._stop_reading()

@@ -168,6 +168,11 @@ class ReadSide(DescriptorOwner, ReadTransport):
     def _at_eof(self) -> None:
         """Call ``eof_received``, and close unless the protocol wants to go on writing."""
         self._eof_received = True
-        self._stop_reading()
-        if not self._call_inside("eof_received"):
+        lives_on: Any = True  # also if KeyboardInterrupt leaves the loop
+        try:
+            lives_on = self._call_inside("eof_received")
+        finally:
+            if lives_on or self._buffer_size:  # else the end of the transport stops everything at once
+                self._stop_reading()
+        if not lives_on:
             self.close()

@@ -203,9 +203,10 @@ class WriteSide(DescriptorOwner, FlowControl, WriteTransport):
             return
         self._closing = True
         self._direct = False
-        self._stop_receiving()
-        if not self._buffer_size:
-            self._finish()
+        if self._buffer_size:
+            self._stop_receiving()
+        else:
+            self._finish()  # which stops everything
 
     def _stop_receiving(self) -> None:
         """Stop the reading half, if there is one; a hook for subclasses."""
