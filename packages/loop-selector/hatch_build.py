@@ -13,7 +13,7 @@ What is not listed stays interpreted for one of these reasons; the first two are
   ``_lifecycle``, ``_reports``, ``_resolve``, ``_sendfile``, ``_sockets``, ``_tasks``, ``_tls`` and others (``_loop``).
 * A compiled class checks what it is given against its annotations: ``_readiness`` would refuse the descriptors of
   sockets that are no sockets, with which CPython's own tests call the loop.
-* Attributes of a compiled class are slower to interpreted code: with ``_timers``, a cancelled timer costs 13 % more.
+* Attributes of a compiled class are slower to interpreted code: a cancelled timer cost 13 % more with ``_timers``.
 * It is seldom called, or only hands on to C (``_pollers``, ``_wakeup``, ``_registry`` …).
 """
 
