@@ -129,12 +129,7 @@ class Endpoint(BaseTransport):
     def _start_inside(self) -> None:
         """Do as :meth:`_start` without a waiter, for a caller who has entered the transport's context."""
         self._made = True
-        try:
-            self._protocol.connection_made(self)
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as exc:
-            self._callback_failed("connection_made", exc)
+        self._call_inside("connection_made", self)
         self._begin_reading()
 
     def _start_for(self, waiter: asyncio.Future[None]) -> None:
