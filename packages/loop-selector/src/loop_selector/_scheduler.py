@@ -43,7 +43,6 @@ __all__ = ["Clock", "Observer", "Runnable", "Scheduler"]
 _MAX_WAIT = 24 * 3600.0
 """The longest wait, in seconds: systems limit what they accept."""
 
-
 _MOST_EVENTS = 85
 """Descriptors that are served in one turn: as many as epoll tells in 1 KiB, up to which malloc is fastest."""
 
